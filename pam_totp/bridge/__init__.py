@@ -1,0 +1,1 @@
+"""The other end of the bridge: what answers pam_totp.so."""

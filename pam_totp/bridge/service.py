@@ -1,0 +1,63 @@
+"""pam-totpd: answers logins until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pam_totp import __version__, config, context
+from pam_totp.bridge import log, process
+from pam_totp.bridge.connection import Waits
+from pam_totp.bridge.dispatch import dispatch
+from pam_totp.bridge.lifecycle import run_until_stopped
+from pam_totp.bridge.listener import Listener
+from pam_totp.bridge.messages import strerror
+from pam_totp.bridge.notify import Notifier
+from pam_totp.bridge.server import THREAD_STACK, Server
+from pam_totp.errors import PamTotpError
+
+STOP_SECONDS: Final = 60.0
+"""How long logins under way may go on after the first signal."""
+
+
+@click.command()
+@click.version_option(__version__)
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=config.DEFAULT_PATH,
+    show_default=True,
+    help="The host's configuration.",
+)
+def main(file: Path) -> None:
+    """Answer the logins of this machine's PAM applications, until SIGTERM or SIGINT."""
+    log.open_log()
+    try:
+        finished = _serve(file)
+    except PamTotpError as error:
+        log.error(f"pam-totpd does not start: {error}")
+        hint = f"\nhint: {error.hint}" if error.hint else ""
+        click.echo(f"pam-totpd: {error}{hint}", err=True)
+        sys.exit(1)
+    sys.exit(0 if finished else 1)
+
+
+def _serve(file: Path) -> bool:
+    """Run until stopped; False if logins under way had to be abandoned."""
+    notifier = Notifier.from_environment()
+    process.harden()
+    process.raise_descriptor_limit()
+    loaded = config.load(file)
+    context.use(context.from_config(loaded))
+    listener = Listener.open(loaded.runtime_directory)
+    server = Server(listener, dispatch, waits=Waits(person=loaded.person_timeout))
+    strerror(0)  # loads libpam now and not within a login
+    process.settle()
+    log.open_log(echo=sys.stderr.isatty())
+    threading.stack_size(THREAD_STACK)
+    return run_until_stopped(server, listener, notifier, STOP_SECONDS)
