@@ -24,12 +24,11 @@ missing_packages() {
 # Install what is missing of the named packages.  Needs root where something is.
 need_packages() {
     local missing
-    missing=$(missing_packages "$@")
+    missing=$(missing_packages "$@" | tr '\n' ' ')
     [ -n "$missing" ] || return 0
-    # shellcheck disable=SC2086
-    is_root || fail "these packages are missing: $(echo $missing)" \
-        "run it once as root, or: apt-get install $(echo $missing)"
-    say "installing" $missing
+    is_root || fail "these packages are missing: $missing" \
+        "run it once as root, or: apt-get install $missing"
+    say "installing $missing"
     # shellcheck disable=SC2086
     install_quietly $missing
 }
