@@ -1,0 +1,122 @@
+"""What administrators do to accounts, and what they see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pam_totp.account import (
+    NOBODY,
+    AccountState,
+    AdministratorLock,
+    AuthenticatorState,
+    Credentials,
+)
+from pam_totp.decide import Rules
+from pam_totp.errors import StoreDamaged
+from pam_totp.event import Event
+from pam_totp.lockout import Counter, Limits, WrongCodes
+from pam_totp.otp import step_at
+from pam_totp.store.protocol import Store
+
+Locked = Literal["no", "until", "administrator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One account as an administrator sees it.  Times are UTC seconds.
+
+    `locked` is "until" `locked_until`, or by an "administrator" (the hard stop included) for
+    `reason`; `failures` are the wrong codes that count at this moment; `damage` says why the
+    credentials cannot be read.
+    """
+
+    account: str
+    enrolled: bool
+    locked: Locked
+    locked_until: float | None = None
+    reason: str = ""
+    failures: int = 0
+    authenticators: tuple[str, ...] = ()
+    recovery_codes: int = 0
+    last_used: int | None = None
+    damage: str = ""
+
+
+def status(store: Store, account: str, now: float, limits: Limits) -> Status:
+    """Return one account's status; a damaged account has one too."""
+    state, damage = store.look(account), ""
+    try:
+        credentials = store.credentials(account)
+    except StoreDamaged as error:
+        credentials, damage = None, str(error)
+    held = state.lock is None and state.codes.locked(now)
+    return Status(
+        account=account,
+        enrolled=state.enrolled is not None,
+        locked="administrator" if state.lock else "until" if held else "no",
+        locked_until=state.codes.locked_until if held else None,
+        reason=state.lock.reason if state.lock else "",
+        failures=len(state.codes.recent(now, limits)),
+        authenticators=tuple(a.name for a in credentials.authenticators) if credentials else (),
+        recovery_codes=_unspent(credentials, state),
+        last_used=max((a.last_used or 0 for a in state.authenticators.values()), default=0) or None,
+        damage=damage,
+    )
+
+
+def all_statuses(store: Store, now: float, limits: Limits) -> Iterator[Status]:
+    """Yield the status of every account that has enrolled or is locked, by name."""
+    for account, state in store.accounts():
+        found = status(store, account, now, limits)
+        if state.enrolled is not None or found.locked != "no":
+            yield found
+
+
+def lock(store: Store, account: str, now: float, by: str, reason: str = "") -> None:
+    """Lock the account until `unlock`, whatever code is right."""
+    locked = AdministratorLock(int(now), by, reason)
+    event = Event(now, account, "lock", detail=f"by {by}")
+    store.change_state(account, lambda state: (replace(state, lock=locked), event))
+
+
+def unlock(store: Store, account: str, now: float, by: str) -> None:
+    """Lift every lock of one account, and forget the failures that led there."""
+    event = Event(now, account, "unlock", detail=f"by {by}")
+
+    def freed(state: AccountState) -> tuple[AccountState, Event]:
+        free = Counter()
+        return replace(state, lock=None, codes=free, own_codes=free, wrong=WrongCodes()), event
+
+    store.change_state(account, freed, forget_sources=True)
+
+
+def reset(store: Store, account: str, now: float, by: str) -> None:
+    """Remove the account's authenticators and recovery codes; locks and counters stay."""
+    event = Event(now, account, "reset", detail=f"by {by}")
+
+    def forgotten(state: AccountState) -> tuple[AccountState, Event]:
+        return replace(state, authenticators={}, spent=frozenset()), event
+
+    store.remove_credentials(account, forgotten)
+
+
+def spend(credentials: Credentials, state: AccountState, now: float, rules: Rules) -> AccountState:
+    """Return the state after which no code or recovery code that exists by now is accepted:
+    last steps beyond the present window, never lower than they were."""
+    for authenticator in credentials.authenticators:
+        known = state.of(authenticator)
+        step = step_at(now, authenticator.parameters.period) + known.offset + rules.window
+        spent = AuthenticatorState(max(known.last_step, step), known.offset, known.last_used)
+        state = state.with_authenticator(authenticator.id, spent)
+    return replace(state, spent=state.spent | set(credentials.recovery_codes))
+
+
+def known(store: Store, account: str) -> bool:
+    """Whether the store has anything on the account."""
+    return store.look(account) != NOBODY
+
+
+def _unspent(credentials: Credentials | None, state: AccountState) -> int:
+    return len(set(credentials.recovery_codes) - state.spent) if credentials else 0

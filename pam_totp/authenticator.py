@@ -1,0 +1,57 @@
+"""A new authenticator: its secret, and the URI that an app scans."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from pam_totp.account import Authenticator
+from pam_totp.errors import EnrollmentError
+from pam_totp.otp import Parameters
+from pam_totp.secret import Secret
+
+SECRET_BYTES: Final = 20  # 160 bits: RFC 4226 section 4, R6
+_LONGEST_NAME: Final = 40
+
+Random = Callable[[int], bytes]
+
+
+def new(name: str, parameters: Parameters, now: float, random: Random) -> Authenticator:
+    """Return an authenticator with a fresh secret.
+
+    Raises EnrollmentError for a name that cannot be one.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise EnrollmentError(
+            f"{name!r} cannot be an authenticator's name: 1 to {_LONGEST_NAME} printable characters"
+        )
+    secret = Secret(random(SECRET_BYTES))
+    return Authenticator(random(4).hex(), name.strip(), secret, parameters, int(now))
+
+
+def base32(secret: Secret) -> str:
+    """Return the secret as base32 without padding (RFC 4648), as apps take it."""
+    return base64.b32encode(secret.reveal()).decode("ascii").rstrip("=")
+
+
+def in_groups(text: str, size: int = 4) -> str:
+    """Return text in groups, to be typed from paper."""
+    return " ".join(text[at : at + size] for at in range(0, len(text), size))
+
+
+def uri(authenticator: Authenticator, account: str, issuer: str) -> str:
+    """Return the otpauth:// URI of the key-uri format; parameters that are the default of
+    every app are left out, because some apps misread them."""
+    parameters = authenticator.parameters
+    query = {"secret": base32(authenticator.secret), "issuer": issuer}
+    for name, value, usual in (
+        ("algorithm", parameters.algorithm, "SHA1"),
+        ("digits", parameters.digits, 6),
+        ("period", parameters.period, 30),
+    ):
+        if value != usual:
+            query[name] = str(value)
+    label = f"{quote(issuer, safe='')}:{quote(account, safe='', errors='replace')}"
+    return f"otpauth://totp/{label}?{urlencode(query, quote_via=quote)}"

@@ -1,0 +1,196 @@
+"""`pam-totp.yaml`: the static facts of a host.
+
+The options stand in one table, in the order of the documentation; parser, shipped
+configuration and test come from it.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from pam_totp.errors import ConfigError
+
+DEFAULT_PATH: Final = Path("/etc/pam-totp/pam-totp.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A host's configuration; times are seconds."""
+
+    issuer: str
+    data_directory: Path
+    key_file: Path
+    runtime_directory: Path
+    prompt_password: str
+    prompt_code: str
+    fail_delay: float
+    person_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table: `parse` returns the value or raises ValueError saying the form."""
+
+    name: str
+    default: str
+    parse: Callable[[Any], Any]
+    meaning: str
+
+    @property
+    def attribute(self) -> str:
+        return self.name.replace("-", "_")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError("a line of text")
+    return value
+
+
+def _issuer(value: Any) -> str:
+    if ":" in _text(value):
+        raise ValueError("a line of text without a colon")
+    return str(value)
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise ValueError("an absolute path")
+    return Path(value)
+
+
+def _seconds(least: float, most: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"a number of seconds, {least:g} to {most:g}")
+        if not least <= value <= most:
+            raise ValueError(f"{least:g} to {most:g} seconds")
+        return float(value)
+
+    return parse
+
+
+OPTIONS: Final = (
+    Option(
+        "issuer",
+        "the machine's name",
+        _issuer,
+        "What authenticator apps show above the account's name.",
+    ),
+    Option(
+        "data-directory",
+        "/var/lib/pam-totp",
+        _path,
+        "Where secrets and state are kept. Owned by root, mode 0700.",
+    ),
+    Option(
+        "key-file",
+        "/etc/pam-totp/seal.key",
+        _path,
+        "The key that seals the secrets. Keep a copy of it elsewhere: without it every\n"
+        "account must enroll anew. Owned by root, mode 0400.",
+    ),
+    Option(
+        "runtime-directory",
+        "/run/pam-totp",
+        _path,
+        "Where the service makes its sockets. pam_totp.so looks in /run/pam-totp, fixed\n"
+        "when it was built.",
+    ),
+    Option(
+        "prompt-password",
+        '"Password: "',
+        _text,
+        "How `collect` asks for the password. Applications match prompts by how they\n"
+        "begin: what changes here changes in OpenVPN's plugin line too.",
+    ),
+    Option(
+        "prompt-code",
+        '"Verification code: "',
+        _text,
+        "How the code is asked for; the same holds.",
+    ),
+    Option(
+        "fail-delay",
+        "2",
+        _seconds(0, 60),
+        "How long a refusal takes at least, in seconds (0 to 60). The same for a wrong\n"
+        "password and a wrong code, so that nobody learns which of the two it was; 2 is\n"
+        "what pam_unix asks for.",
+    ),
+    Option(
+        "person-timeout",
+        "600",
+        _seconds(10, 3600),
+        "How long a person may take to answer a prompt, in seconds (10 to 3600).",
+    ),
+)
+
+
+def load(path: Path = DEFAULT_PATH) -> Config:
+    """Return the configuration in the file at `path`.
+
+    Raises ConfigError naming the file, the key and the expected form; unknown keys are errors.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: not there", hint="pam-totp setup") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Config:
+    """Return the configuration that `text` says; `name` is what errors call it."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise ConfigError(f"{name}{line}: not YAML") from None
+    found = {} if found is None else found
+    if not isinstance(found, dict):
+        raise ConfigError(f"{name}: expected lines of the form `option: value`")
+    known = {option.name: option for option in OPTIONS}
+    for key in found:
+        if key not in known:
+            raise ConfigError(f"{name}: unknown option {key!r}", hint=f"known: {', '.join(known)}")
+    return Config(**{o.attribute: _value(o, found, name) for o in OPTIONS})
+
+
+def _value(option: Option, found: dict[str, Any], name: str) -> Any:
+    if option.name not in found:
+        return _default(option)
+    try:
+        return option.parse(found[option.name])
+    except ValueError as error:
+        raise ConfigError(f"{name}: {option.name}: expected {error}") from None
+
+
+def _default(option: Option) -> Any:
+    if option.name == "issuer":
+        return platform.node() or "localhost"
+    return option.parse(yaml.safe_load(option.default))
+
+
+def reference(issuer: str | None = None) -> str:
+    """Return the shipped configuration: every option, commented out, at its default."""
+    lines = [
+        "# pam-totp.yaml: the static facts of this host. Every option stands here at its",
+        "# default; the service reads this file when it starts.",
+        "",
+    ]
+    for option in OPTIONS:
+        lines += [f"# {line}" for line in option.meaning.splitlines()]
+        if option.name == "issuer" and issuer is not None:
+            lines += [yaml.safe_dump({"issuer": issuer}, allow_unicode=True).rstrip(), ""]
+        else:
+            lines += [f"#{option.name}: {option.default}", ""]
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""`seal.key`: the sealing keys, one a line, the current one first.
+
+A line is 8 hex digits of id, a blank and 64 hex digits of key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from pam_totp.errors import StoreDamaged, StoreError
+from pam_totp.secret import Secret
+from pam_totp.store import trust
+from pam_totp.store.seal import KEY_BYTES, Keyring, Random
+
+_MODE: Final = 0o400
+_LINE: Final = re.compile(r"([0-9a-f]{8}) ([0-9a-f]{64})")
+
+
+def load(path: Path) -> Keyring:
+    """Return the keys in the file.  Raises StoreError and StoreDamaged with what to do."""
+    try:
+        text = trust.read(path).decode("ascii", "replace")
+    except FileNotFoundError:
+        raise StoreError(
+            f"{path}: the key is not there",
+            hint=f"put {path} back from its copy; on a new machine: pam-totp setup",
+        ) from None
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    found = [_LINE.fullmatch(line) for line in lines]
+    if not found or not all(found):
+        raise StoreDamaged(f"{path}: expected lines of 8 hex digits, a blank, 64 hex digits")
+    keys = {m[1]: Secret(bytes.fromhex(m[2])) for m in found if m}
+    return Keyring(lines[0][:8], keys)
+
+
+def create(path: Path, random: Random = os.urandom) -> None:
+    """Write a new key file.  Raises StoreError if it cannot; an existing one is an error."""
+    if path.exists():
+        raise StoreError(f"{path}: is there already")
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        line = f"{random(4).hex()} {random(KEY_BYTES).hex()}\n"
+        text = "# pam-totp: keep a copy of this file elsewhere, apart from the data\n" + line
+        trust.write(directory, path.name, text.encode(), _MODE)
+    finally:
+        os.close(directory)

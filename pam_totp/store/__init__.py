@@ -1,0 +1,1 @@
+"""Stores: where accounts, their states and the events are kept."""

@@ -1,0 +1,158 @@
+"""Records as JSON, with a version in front; the same for every store."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from pam_totp.account import (
+    NOBODY,
+    AccountState,
+    AdministratorLock,
+    Authenticator,
+    AuthenticatorState,
+    Credentials,
+)
+from pam_totp.errors import StoreDamaged
+from pam_totp.lockout import Counter, Failure, WrongCodes
+from pam_totp.otp import Parameters
+from pam_totp.secret import Secret
+
+VERSION: Final = 1
+T = TypeVar("T")
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def state_to_text(state: AccountState) -> str:
+    """Return a state as text; what is at its default is left out."""
+    record: dict[str, Any] = {"v": VERSION, "version": state.version}
+    if state.enrolled is not None:
+        record["enrolled"] = state.enrolled
+    if state.authenticators:
+        record["authenticators"] = {
+            id_: [a.last_step, a.offset, a.last_used] for id_, a in state.authenticators.items()
+        }
+    if state.spent:
+        record["spent"] = sorted(state.spent)
+    for name, counter in (("codes", state.codes), ("own_codes", state.own_codes)):
+        if counter != Counter():
+            record[name] = _counter_record(counter)
+    if state.wrong != WrongCodes():
+        record["wrong"] = [state.wrong.in_a_row, list(state.wrong.at)]
+    if state.lock is not None:
+        record["lock"] = [state.lock.at, state.lock.by, state.lock.reason]
+    return _encode(record)
+
+
+def state_from_text(text: str) -> AccountState:
+    """Return the state that `text` holds.  Raises StoreDamaged."""
+    return _parsed(text, _state)
+
+
+def counter_to_text(counter: Counter) -> str:
+    """Return a counter as text."""
+    return _encode([VERSION, *_counter_record(counter)])
+
+
+def counter_from_text(text: str) -> Counter:
+    """Return the counter that `text` holds.  Raises StoreDamaged."""
+
+    def build(record: Any) -> Counter:
+        if record[0] != VERSION:
+            raise ValueError("version")
+        return _counter(record[1:])
+
+    return _parsed(text, build)
+
+
+def credentials_to_bytes(credentials: Credentials) -> bytes:
+    """Return credentials as bytes, to be sealed; the version is the seal's."""
+    record = {
+        "v": VERSION,
+        "uid": credentials.uid,
+        "authenticators": [_authenticator_record(a) for a in credentials.authenticators],
+        "salt": credentials.salt.hex(),
+        "recovery_codes": list(credentials.recovery_codes),
+    }
+    return _encode(record).encode()
+
+
+def credentials_from_bytes(plain: bytes, version: int) -> Credentials:
+    """Return the credentials that `plain` holds.  Raises StoreDamaged."""
+
+    def build(record: Any) -> Credentials:
+        _check_version(record)
+        return Credentials(
+            uid=record["uid"],
+            authenticators=tuple(_authenticator(a) for a in record["authenticators"]),
+            salt=bytes.fromhex(record["salt"]),
+            recovery_codes=tuple(record["recovery_codes"]),
+            version=version,
+        )
+
+    return _parsed(plain.decode("utf-8", "replace"), build)
+
+
+def _parsed(text: str, build: Callable[[Any], T]) -> T:
+    try:
+        return build(json.loads(text))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        # From None: the text of a JSON error holds the record.
+        raise StoreDamaged("a record has not the form of this version") from None
+
+
+def _check_version(record: Any) -> None:
+    if record["v"] != VERSION:
+        raise ValueError("version")
+
+
+def _state(record: Any) -> AccountState:
+    _check_version(record)
+    get = record.get
+    lock, wrong = get("lock"), get("wrong")
+    return AccountState(
+        enrolled=get("enrolled"),
+        version=record["version"],
+        authenticators={
+            id_: AuthenticatorState(*parts) for id_, parts in get("authenticators", {}).items()
+        },
+        spent=frozenset(get("spent", ())),
+        codes=_counter(get("codes")),
+        own_codes=_counter(get("own_codes")),
+        wrong=WrongCodes(wrong[0], tuple(wrong[1])) if wrong else NOBODY.wrong,
+        lock=AdministratorLock(*lock) if lock else None,
+    )
+
+
+def _counter_record(counter: Counter) -> list[Any]:
+    return [counter.locked_until, [[f.at, f.fingerprint] for f in counter.failures]]
+
+
+def _counter(record: Any) -> Counter:
+    if record is None:
+        return NOBODY.codes
+    return Counter(tuple(Failure(*parts) for parts in record[1]), record[0])
+
+
+def _authenticator_record(a: Authenticator) -> dict[str, Any]:
+    return {
+        "id": a.id,
+        "name": a.name,
+        "secret": base64.b64encode(a.secret.reveal()).decode(),
+        "algorithm": a.parameters.algorithm,
+        "digits": a.parameters.digits,
+        "period": a.parameters.period,
+        "created": a.created,
+    }
+
+
+def _authenticator(record: Any) -> Authenticator:
+    return Authenticator(
+        id=record["id"],
+        name=record["name"],
+        secret=Secret(base64.b64decode(record["secret"], validate=True)),
+        parameters=Parameters(record["algorithm"], record["digits"], record["period"]),
+        created=record["created"],
+    )

@@ -1,0 +1,162 @@
+"""`state.db`: what each login changes, in SQLite (WAL, synchronous=FULL).
+
+The file is never opened but through SQLite: an open and close beside it would drop SQLite's
+locks and lose committed logins.  Owner and mode are checked by name, without opening.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from pam_totp.errors import StoreDamaged, StoreError
+from pam_totp.store import trust
+
+NAME: Final = "state.db"
+SCHEMA: Final = 1
+BUSY_SECONDS: Final = 8.0  # below the bridge's 15 s, so that the service answers first
+
+_CREATE: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE account (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+    account TEXT NOT NULL, source TEXT NOT NULL, at REAL NOT NULL, counter TEXT NOT NULL,
+    PRIMARY KEY (account, source)
+) WITHOUT ROWID;
+CREATE INDEX source_at ON source (at);
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, account TEXT NOT NULL, what TEXT NOT NULL,
+    service TEXT NOT NULL, rhost TEXT NOT NULL, tty TEXT NOT NULL, authenticator TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX event_account ON event (account, id);
+"""
+
+
+class Database:
+    """One process's connections to `state.db`: one that writes and one that only looks, so
+    that a look never waits for somebody else's fsync."""
+
+    def __init__(self, directory: Path, descriptor: int) -> None:
+        self._path = directory / NAME
+        self._directory = descriptor
+        self._locks = {True: threading.Lock(), False: threading.Lock()}
+        self._open: dict[bool, tuple[sqlite3.Connection, tuple[int, int]]] = {}
+
+    def create(self) -> None:
+        """Make a new, empty database.  Raises StoreError if there is one."""
+        before = os.umask(0o077)
+        try:
+            with _translated(self._path):
+                connection = self._connect("rwc")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {SCHEMA}; COMMIT"
+                )
+                connection.close()
+        finally:
+            os.umask(before)
+        os.fsync(self._directory)
+
+    @contextmanager
+    def looking(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one consistent look.  Raises StoreError and StoreDamaged."""
+        with self._locks[False], _translated(self._path):
+            connection = self._connection(writes=False)
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction of its own, alone among all processes; durable when
+        the block has ended, and undone if it raises."""
+        with self._locks[True], _translated(self._path):
+            connection = self._connection(writes=True)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the connections; they open again when they are needed."""
+        for writes, lock in self._locks.items():
+            with lock:
+                self._drop(writes=writes)
+
+    def _connection(self, *, writes: bool) -> sqlite3.Connection:
+        """Return the open connection, or a new one if the file was exchanged under it."""
+        identity = self._identity()
+        known = self._open.get(writes)
+        if known is not None and known[1] == identity:
+            return known[0]
+        self._drop(writes=writes)
+        connection = self._connect("rw")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found != SCHEMA:
+            connection.close()
+            raise StoreDamaged(f"{self._path}: schema {found}, this program knows {SCHEMA}")
+        self._open[writes] = (connection, identity)
+        return connection
+
+    def _drop(self, *, writes: bool) -> None:
+        known = self._open.pop(writes, None)
+        if known is not None:
+            known[0].close()
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = os.stat(NAME, dir_fd=self._directory, follow_symlinks=False)
+        except FileNotFoundError:
+            raise StoreDamaged(f"{self._path}: gone", hint="pam-totp store renew") from None
+        trust.check(found, str(self._path))
+        return found.st_dev, found.st_ino
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(self._path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,  # used by one thread at a time, under a lock of ours
+        )
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Say SQLite's errors as the store's, with what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        kind = (
+            StoreDamaged
+            if isinstance(error, sqlite3.DatabaseError)
+            and ("malformed" in text or "not a database" in text)
+            else StoreError
+        )
+        raise kind(f"{path}: {text}", hint=_hint(text)) from error
+
+
+def _hint(text: str) -> str | None:
+    if "full" in text or "disk I/O" in text:
+        return "make room on the file system, and look at its health"
+    if "readonly" in text:
+        return "mount the file system writable"
+    if "malformed" in text or "not a database" in text:
+        return "pam-totp store renew"
+    return None

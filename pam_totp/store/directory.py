@@ -1,0 +1,211 @@
+"""The directory store: sealed secrets in files, what each login changes in SQLite.
+
+    secrets/.store      store id and generation; `state.db` carries the same two
+    secrets/NAME        one sealed record for each account, 0600, percent-encoded name
+    state.db            states, failures by address, events
+    writers.lock        held by whoever changes credentials; never replaced, because a lock on
+                        a file that rename replaces lets every waiter in
+
+Enrollment is a fact of the state.  Credentials change in three steps, so that a crash between
+any two leaves the account as before or as after: the state gives out a new version, the file
+of that version replaces the old one, the state counts the new version.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from pam_totp.account import AccountState, Credentials
+from pam_totp.decide import Subject
+from pam_totp.errors import StoreDamaged, StoreError
+from pam_totp.event import Event
+from pam_totp.store import codec, identity, rows, trust
+from pam_totp.store.database import Database
+from pam_totp.store.protocol import Change, CredentialsChange, StateChange, T
+from pam_totp.store.seal import Keyring, Place
+
+SECRETS: Final = "secrets"
+_LOCK: Final = "writers.lock"
+
+
+class DirectoryStore:
+    """See pam_totp.store.protocol.Store for what the methods promise."""
+
+    def __init__(self, path: Path, keyring: Keyring) -> None:
+        """Open the store at `path`.  Raises StoreError if it was not set up."""
+        self._keyring = keyring
+        self._path = path
+        self._root = trust.open_directory(path)
+        self._secrets = trust.open_directory(path / SECRETS)
+        self._database = Database(path, self._root)
+
+    def close(self) -> None:
+        """Close files and connections."""
+        self._database.close()
+        os.close(self._secrets)
+        os.close(self._root)
+
+    def look(self, account: str) -> AccountState:
+        with self._database.looking() as connection:
+            self._verified(connection)
+            return rows.state(connection, rows.key_of(account))
+
+    def credentials(self, account: str) -> Credentials | None:
+        return self.subject(account).credentials
+
+    def subject(self, account: str) -> Subject:
+        """Return all that is known of an account, as of one moment."""
+        with self._database.looking() as connection:
+            return self._subject(connection, account, "")
+
+    def step(self, account: str, source: str, decision: Callable[[Subject], tuple[T, Change]]) -> T:
+        key = rows.key_of(account)
+        with self._database.writing() as connection:
+            subject = self._subject(connection, account, source)
+            result, change = decision(subject)
+            if change.state != subject.state:
+                rows.put_state(connection, key, change.state)
+            if change.source != subject.source:
+                rows.put_source(connection, key, source, change.source)
+            rows.put_event(connection, change.event)
+        return result
+
+    def change_state(
+        self, account: str, change: StateChange, *, forget_sources: bool = False
+    ) -> None:
+        key = rows.key_of(account)
+        with self._database.writing() as connection:
+            self._verified(connection)
+            _change_state(connection, key, change)
+            if forget_sources:
+                rows.forget_sources(connection, key)
+
+    def change_credentials(
+        self, account: str, change: Callable[[Subject], CredentialsChange]
+    ) -> None:
+        key = rows.key_of(account)
+        with self.writers_lock():
+            with self._database.writing() as connection:
+                subject = self._subject(connection, account, "")
+                wanted = change(subject)
+                version = subject.state.version + 1
+                rows.put_state(connection, key, replace(subject.state, version=version))
+            self.write_credentials(account, replace(wanted.credentials, version=version))
+            with self._database.writing() as connection:
+                state = wanted.state(rows.state(connection, key))
+                rows.put_state(connection, key, replace(state, enrolled=version))
+                rows.put_event(connection, wanted.event)
+
+    def remove_credentials(self, account: str, change: StateChange) -> None:
+        def removed(state: AccountState) -> tuple[AccountState, Event]:
+            changed, event = change(state)
+            # A new version is given out, so that no copy of the old file ever counts again.
+            return replace(changed, enrolled=None, version=state.version + 1), event
+
+        key = rows.key_of(account)
+        with self.writers_lock():
+            with self._database.writing() as connection:
+                self._verified(connection)
+                _change_state(connection, key, removed)
+            trust.remove(self._secrets, key)
+
+    def accounts(self) -> Iterator[tuple[str, AccountState]]:
+        with self._database.looking() as connection:
+            self._verified(connection)
+            found = list(rows.states(connection))
+        for key, state in found:
+            yield rows.name_of(key), state
+
+    def events(self, account: str | None = None, limit: int = 100) -> list[Event]:
+        """Return the newest events, of one account or of all, the oldest of them first."""
+        with self._database.looking() as connection:
+            return rows.events(connection, rows.key_of(account) if account else None, limit)
+
+    def fingerprint(self, account: str, text: str) -> str:
+        return self._keyring.fingerprint(f"{account}\0{text}")
+
+    def read_credentials(self, account: str) -> Credentials:
+        """Return what the account's file holds, whether it counts or not.
+
+        Raises FileNotFoundError, StoreDamaged.
+        """
+        return self._read(identity.of_secrets(self._secrets)[0], account)
+
+    def write_credentials(self, account: str, credentials: Credentials) -> None:
+        """Replace the account's file; it counts when the state says so."""
+        plain = codec.credentials_to_bytes(credentials)
+        place = _place(identity.of_secrets(self._secrets)[0], account)
+        sealed = self._keyring.seal(plain, place, credentials.version)
+        trust.write(self._secrets, rows.key_of(account), sealed)
+
+    @contextmanager
+    def writers_lock(self) -> Iterator[None]:
+        """Be the only one that changes credentials, among all processes."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(_LOCK, flags, 0o600, dir_fd=self._root)
+        except OSError as error:
+            raise StoreError(f"{self._path / _LOCK}: {error.strerror}") from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _subject(self, connection: sqlite3.Connection, account: str, source: str) -> Subject:
+        store_id = self._verified(connection)
+        key = rows.key_of(account)
+        state = rows.state(connection, key)
+        credentials = None if state.enrolled is None else self._counted(store_id, account, state)
+        return Subject(credentials, state, rows.source(connection, key, source))
+
+    def _verified(self, connection: sqlite3.Connection) -> str:
+        """Return the store's id; raise unless secrets and state belong together."""
+        known = identity.of_secrets(self._secrets)
+        if identity.of_database(connection) != known:
+            raise StoreDamaged(
+                f"{self._path}: secrets and state.db are of different generations: one of "
+                "them was lost, exchanged or restored alone",
+                hint="pam-totp store renew",
+            )
+        return known[0]
+
+    def _counted(self, store_id: str, account: str, state: AccountState) -> Credentials:
+        """Return an enrolled account's credentials, which must be there and be the right ones:
+        damage is never "not enrolled"."""
+        try:
+            credentials = self._read(store_id, account)
+        except FileNotFoundError:
+            raise StoreDamaged(
+                f"the secret of {account!r} is gone, though the account is enrolled",
+                hint=f"put {self._path / SECRETS} back from its copy, or: pam-totp reset {account}",
+            ) from None
+        if credentials.version not in (state.enrolled, state.version):
+            raise StoreDamaged(
+                f"the secret of {account!r} is of version {credentials.version}, expected "
+                f"{state.enrolled}: an older copy was put back",
+                hint=f"pam-totp reset {account}",
+            )
+        return credentials
+
+    def _read(self, store_id: str, account: str) -> Credentials:
+        sealed = trust.read(rows.key_of(account), directory=self._secrets)
+        version, plain = self._keyring.open(sealed, _place(store_id, account))
+        return codec.credentials_from_bytes(plain, version)
+
+
+def _place(store_id: str, account: str) -> Place:
+    return Place(store_id, "credentials", account, "credentials")
+
+
+def _change_state(connection: sqlite3.Connection, key: str, change: StateChange) -> None:
+    state, event = change(rows.state(connection, key))
+    rows.put_state(connection, key, state)
+    rows.put_event(connection, event)

@@ -1,0 +1,76 @@
+"""What a store is.  Nothing above it knows which store it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from pam_totp.account import AccountState, Credentials
+from pam_totp.decide import Subject
+from pam_totp.event import Event
+from pam_totp.lockout import Counter
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step leaves behind.  What is unchanged is not written."""
+
+    state: AccountState
+    source: Counter
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsChange:
+    """What an act of enrollment leaves behind: the new credentials, and how the state changes
+    with them (applied to the state as it is when they count).  The store sets the versions."""
+
+    credentials: Credentials
+    state: Callable[[AccountState], AccountState]
+    event: Event | None = None
+
+
+StateChange = Callable[[AccountState], tuple[AccountState, Event]]
+
+
+class Store(Protocol):
+    """Accounts, their states and the events.
+
+    Every method raises StoreError when it could not read or write and StoreDamaged when what
+    is there is not what was written; then nothing has changed.
+    """
+
+    def look(self, account: str) -> AccountState:
+        """Return the account's state, without waiting for anyone; NOBODY if there is none."""
+
+    def credentials(self, account: str) -> Credentials | None:
+        """Return the account's credentials, None if it has not enrolled."""
+
+    def step(self, account: str, source: str, decision: Callable[[Subject], tuple[T, Change]]) -> T:
+        """Run `decision` on the account as one atomic step, alone on this account among all
+        processes, and return its result when what it changed is durable."""
+
+    def change_state(
+        self, account: str, change: StateChange, *, forget_sources: bool = False
+    ) -> None:
+        """Change an account's state as an administrator does, without looking at credentials,
+        so that it works on a damaged account too; `forget_sources` drops the wrong passwords
+        that count against it."""
+
+    def change_credentials(
+        self, account: str, change: Callable[[Subject], CredentialsChange]
+    ) -> None:
+        """Replace the account's credentials, alone among all that enroll.  After a crash at
+        any moment the account is as before or as after."""
+
+    def remove_credentials(self, account: str, change: StateChange) -> None:
+        """Remove the account's credentials, readable or not: it has not enrolled any more."""
+
+    def accounts(self) -> Iterator[tuple[str, AccountState]]:
+        """Yield every account that the store knows, by name, with its state."""
+
+    def fingerprint(self, account: str, text: str) -> str:
+        """Return a keyed hash of what was typed: it says "the same again" and nothing more."""

@@ -1,0 +1,120 @@
+"""Files are trusted by descriptor, and written by a ritual.
+
+A file counts if, seen through the open descriptor, it is a regular file of the expected owner
+with one link and no rights for others.  Races that remain: whoever can write the directory can
+exchange the file between two logins; the directory is checked the same way and is root's alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from pam_totp.errors import StoreDamaged, StoreError
+
+_LARGEST: Final = 1 << 20
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def check(found: os.stat_result, what: str) -> None:
+    """Raise StoreDamaged unless `found` is a private regular file of ours with one link."""
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreDamaged(f"{what}: not a regular file")
+    if found.st_uid != os.geteuid():
+        raise StoreDamaged(
+            f"{what}: owned by uid {found.st_uid}", hint=f"chown {os.geteuid()} {what}"
+        )
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise StoreDamaged(
+            f"{what}: mode {stat.S_IMODE(found.st_mode):04o} lets others in",
+            hint=f"chmod 0600 {what}",
+        )
+    if found.st_nlink != 1:
+        raise StoreDamaged(f"{what}: has {found.st_nlink} links, expected one")
+
+
+def open_directory(path: Path) -> int:
+    """Return a descriptor of a directory that is ours and closed to others."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise StoreError(f"{path}: not there", hint="pam-totp setup") from None
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    found = os.fstat(fd)
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        os.close(fd)
+        raise StoreDamaged(
+            f"{path}: owner or mode lets others in",
+            hint=f"chown {os.geteuid()} {path} && chmod 0700 {path}",
+        )
+    return fd
+
+
+def read(name: str | Path, *, directory: int | None = None) -> bytes:
+    """Return a trusted file's bytes.  Raises FileNotFoundError, StoreDamaged, StoreError."""
+    try:
+        fd = os.open(name, _READ, dir_fd=directory)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreDamaged(f"{name}: {error.strerror}") from error
+    try:
+        check(os.fstat(fd), str(name))
+        data = os.read(fd, _LARGEST + 1)
+    except OSError as error:
+        raise StoreError(f"{name}: {error.strerror}") from error
+    finally:
+        os.close(fd)
+    if len(data) > _LARGEST:
+        raise StoreDamaged(f"{name}: larger than a record can be")
+    return data
+
+
+def write(directory: int, name: str, data: bytes, mode: int = 0o600) -> None:
+    """Write a file whole: temporary file, fsync, rename, fsync of the directory.
+
+    After a crash the old bytes are there or the new ones.  Raises StoreError; then the old
+    ones are.
+    """
+    temporary = f".new-{os.getpid()}-{name[:100]}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        fd = os.open(temporary, flags, 0o600, dir_fd=directory)
+        try:
+            os.fchmod(fd, mode)
+            _write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError as error:
+        remove(directory, temporary)
+        raise StoreError(f"{name}: {error.strerror}", hint=_hint(error)) from error
+
+
+def remove(directory: int, name: str) -> None:
+    """Remove a file; one that is not there is fine."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{name}: {error.strerror}") from error
+    os.fsync(directory)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _hint(error: OSError) -> str | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on the file system"
+    return "mount the file system writable" if error.errno == errno.EROFS else None
