@@ -32,6 +32,9 @@ def main() -> int:
     except PamTotpError as error:
         log.error(f"a login was refused, and the service is not running: {error}")
         return 1
+    except Exception as exception:  # noqa: BLE001 -- standard error is /dev/null: say it here
+        log.error(f"a login was refused, and the service is not running: {log.describe(exception)}")
+        return 1
     return 0
 
 

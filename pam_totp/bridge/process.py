@@ -6,7 +6,6 @@ import ctypes
 import gc
 import os
 import resource
-import sys
 from typing import Final
 
 from pam_totp.errors import PamTotpError
@@ -25,7 +24,6 @@ def harden() -> None:
     No core dumps, no debugger but root's, files for root alone, and an environment that
     does not tell name services, libraries or messages what to do.  Raises PamTotpError.
     """
-    _require_utf8()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Beside the limit, because a core pattern that is a pipe ignores that.
     unused = ctypes.c_ulong(0)
@@ -49,18 +47,3 @@ def settle() -> None:
     """Set everything that is loaded aside from garbage collection: it stays anyway."""
     gc.collect()
     gc.freeze()
-
-
-def _require_utf8() -> None:
-    """Start again in UTF-8 where the locale is another.
-
-    Names go to NSS in Python's file system encoding; were that Latin-1, a name could
-    reach NSS as other bytes than PAM gave us.  Raises PamTotpError.
-    """
-    if sys.getfilesystemencoding() == "utf-8":
-        return
-    if os.environ.get("LC_ALL") == "C.UTF-8":
-        raise PamTotpError("Python does not take up UTF-8 in the locale C.UTF-8")
-    os.execve(  # noqa: S606 -- this very program, with its own arguments
-        sys.executable, sys.orig_argv, {**os.environ, "LC_ALL": "C.UTF-8"}
-    )

@@ -83,6 +83,19 @@ class Host:
         """Return the next message of the service, b"" at the end."""
         return self.socket.recv(1 << 17)
 
+    def log_in(self, password: str | None = None, code: str | None = None) -> int:
+        """Do what the service asks, as pam_totp.so would; return what the call came to."""
+        while (data := self.receive())[1] != FINISH:
+            answers = {
+                CONVERSE: reply(code),
+                GET_AUTHTOK: reply(password) if password else reply(code=19),
+                TAKE: reply(None),
+            }
+            self.send(answers.get(data[1], reply()))
+        assert self.receive() == b""
+        self.socket.close()
+        return data[5]
+
     def finished(self) -> int:
         """Return the code of the FINISH that must come now, and nothing after it."""
         data = self.receive()
@@ -113,7 +126,7 @@ class ScriptedBridge:
 
     def requests(self) -> list[bytes]:
         """Return what the pamh object has asked so far."""
-        self.host.socket.setblocking(False)
+        self.host.socket.settimeout(0)
         found = []
         try:
             while data := self.host.receive():

@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for bridge_end, which is no test
 
 from bridge_end import PATIENCE, ScriptedBridge, named_peer
+from machine import Machine, set_up
 
 from pam_totp.bridge.listener import Listener
 from pam_totp.bridge.server import Server
@@ -29,6 +30,12 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
     return lines
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Set a host up in tmp_path, with whoever runs the tests as its one account."""
+    return set_up(tmp_path)
 
 
 @pytest.fixture
@@ -74,7 +81,9 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         stop()
         listener = Listener.open(tmp_path / "run")
         server = Server(
-            listener, dispatch, **{"credentials": named_peer, **options}  # type: ignore[arg-type]
+            listener,
+            dispatch,
+            **{"credentials": named_peer, **options},  # type: ignore[arg-type]
         )
         running.append((server, listener))
         server.start()
