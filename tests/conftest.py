@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -20,15 +18,15 @@ def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.longrepr = f"skipped, which is a failure in CI: {report.longrepr}"
 
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_runtest_makereport() -> Generator[None, None, None]:
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
+def pytest_runtest_makereport() -> Generator[None, Any, None]:
     """Look at each finished test."""
     outcome = yield
     _fail_if_skipped(outcome.get_result())
 
 
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_make_collect_report() -> Generator[None, None, None]:
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
+def pytest_make_collect_report() -> Generator[None, Any, None]:
     """Look at each collected file, for skips of a whole module."""
     outcome = yield
     _fail_if_skipped(outcome.get_result())

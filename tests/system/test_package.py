@@ -1,0 +1,195 @@
+"""The Debian package: what it brings, what it leaves alone, and how it goes away."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.system.lab import ssh
+from tests.system.lab.product import CONFIGURATION, DATA, LOGIN_SOCKET, Service, pam_totp
+from tests.system.lab.ssh import STACKS
+
+PACKAGE: Final = Path("/run/lab/package.deb")
+NAME: Final = "libpam-totp"
+OWN_STACKS: Final = {"pam-totp", "pam-totp-code", "pam-totp-openvpn"}
+UNIT_LINK: Final = "/etc/systemd/system/multi-user.target.wants/pam-totpd.service"
+
+
+def installed_files() -> list[Path]:
+    """Return what the package owns, without directories that others own too."""
+    listing = subprocess.run(
+        ["dpkg", "--listfiles", NAME], check=True, text=True, stdout=subprocess.PIPE
+    )
+    return [path for path in map(Path, listing.stdout.splitlines()) if path.is_file()]
+
+
+def dpkg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run dpkg without questions and return how it ended and what it said."""
+    return subprocess.run(
+        ["dpkg", "--force-confdef", *arguments],
+        check=False,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def picture(top: Path) -> dict[str, str]:
+    """Return mode, owner and content of everything below a directory."""
+    return {str(path): describe(path) for path in sorted(top.rglob("*"))}
+
+
+def describe(path: Path) -> str:
+    """Return all that a file is, in one line."""
+    status = path.lstat()
+    content = ""
+    if path.is_symlink():
+        content = str(path.readlink())
+    elif path.is_file():
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {content}"
+
+
+def test_files_belong_to_root() -> None:
+    """Everything that the package brings is root's and writable by root alone."""
+    for path in installed_files():
+        status = path.stat()
+        assert (status.st_uid, status.st_gid) == (0, 0), path
+        assert status.st_mode & 0o022 == 0, path
+
+
+def test_module_is_where_libpam_looks() -> None:
+    """The module lies in the directory of libpam's own modules and exports its entry points
+    alone."""
+    (module,) = (path for path in installed_files() if path.name == "pam_totp.so")
+    assert module.with_name("pam_unix.so").exists()
+    symbols = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", "--format=just-symbols", str(module)],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    entries = {name.partition("@@")[0] for name in symbols.split() if name.startswith("pam_sm_")}
+    assert entries == {"pam_sm_authenticate", "pam_sm_setcred", "pam_sm_acct_mgmt"}
+    assert len(symbols.split()) <= len(entries) + 1  # and the version's own name
+
+
+@pytest.mark.parametrize(
+    "program", ["/usr/bin/pam-totp", "/usr/sbin/pam-totpd", "/usr/libexec/pam-totp/oneshot"]
+)
+def test_programs_ignore_their_callers_python(program: str) -> None:
+    """Every program runs Debian's Python and looks at nothing of its caller's."""
+    first = Path(program).read_text().splitlines()[0]
+    assert first.removeprefix("#!").strip() == "/usr/bin/python3 -I"
+
+
+def test_examples_are_readable_as_they_are() -> None:
+    """Configurations to copy are there, not compressed."""
+    examples = Path("/usr/share/doc/libpam-totp/examples")
+    for name in ("ssh/50-pam-totp.conf", "openvpn/server.conf", "openvpn/client.conf"):
+        assert (examples / name).read_text()
+
+
+@pytest.fixture
+def alone(_service: Service) -> Iterator[None]:
+    """The package as on a machine where it was never set up; the lab's own data come back
+    afterwards."""
+    _service.stop()
+    kept = [CONFIGURATION.parent, DATA]
+    for directory in kept:
+        directory.rename(directory.with_name(f"{directory.name}.kept"))
+    ssh.turn_off_for_ssh()
+    yield
+    assert dpkg("--install", PACKAGE).returncode == 0
+    ssh.turn_on_for_ssh()
+    for directory in kept:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.with_name(f"{directory.name}.kept").rename(directory)
+
+
+@pytest.mark.usefixtures("alone")
+def test_installing_turns_nothing_on() -> None:
+    """Installing adds our three stacks and enables the unit; it changes no file that was there
+    and sets nothing up.  A purge leaves /etc as it was before."""
+    assert dpkg("--purge", NAME).returncode == 0
+    before = picture(Path("/etc"))
+    done = dpkg("--install", PACKAGE)
+    assert done.returncode == 0, done.stdout
+    after = picture(Path("/etc"))
+    changed = {path for path in before if after.get(path) != before[path]}
+    assert not {path for path in changed if Path(path).is_file()}
+    added = after.keys() - before.keys()
+    assert added == {UNIT_LINK, *(f"/etc/pam.d/{name}" for name in OWN_STACKS)}
+    assert not CONFIGURATION.parent.exists()
+    assert not DATA.exists()
+    assert not LOGIN_SOCKET.exists()
+    assert dpkg("--purge", NAME).returncode == 0
+    assert picture(Path("/etc")) == before
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@include pam-totp",
+        "auth include pam-totp-code",
+        "auth required pam_totp.so",
+        "-auth substack /etc/pam.d/pam-totp-openvpn",
+    ],
+)
+def test_removal_stops_while_a_stack_uses_the_module(line: str) -> None:
+    """A removal that would lock people out stops, names the file and says what to do; with
+    the line gone, or commented out, the package goes."""
+    stack = STACKS / "lab-service"
+    try:
+        stack.write_text(f"{line}\n")
+        done = dpkg("--remove", NAME)
+        assert done.returncode != 0
+        assert str(stack) in done.stdout
+        assert "hint: " in done.stdout
+        assert Path("/usr/bin/pam-totp").exists()
+        stack.write_text(f"# {line}\n")
+        assert dpkg("--remove", NAME).returncode == 0
+        assert not Path("/usr/bin/pam-totp").exists()
+    finally:
+        stack.unlink()
+
+
+@pytest.mark.usefixtures("alone")
+def test_removal_keeps_data_and_purge_takes_them() -> None:
+    """Settings, key and secrets survive a removal; a purge leaves nothing of ours."""
+    pam_totp("setup", "--yes")
+    kept = picture(CONFIGURATION.parent) | picture(DATA)
+    assert dpkg("--remove", NAME).returncode == 0
+    assert picture(CONFIGURATION.parent) | picture(DATA) == kept
+    assert dpkg("--purge", NAME).returncode == 0
+    left = [
+        path
+        for top in ("/etc", "/var/lib", "/run", "/usr/lib", "/usr/share")
+        for path in Path(top).rglob("*pam?totp*")
+        if ".kept" not in str(path)
+    ]
+    assert left == []
+
+
+@pytest.mark.usefixtures("alone")
+def test_upgrade_keeps_the_administrators_stack() -> None:
+    """Installing over an installed package keeps a stack that the administrator has changed,
+    the configuration and the data."""
+    pam_totp("setup", "--yes")
+    own = STACKS / "pam-totp"
+    shipped = own.read_text()
+    try:
+        own.write_text(shipped.replace("pam_unix.so", "pam_sss.so"))
+        before = picture(CONFIGURATION.parent) | picture(DATA) | picture(STACKS)
+        assert dpkg("--install", PACKAGE).returncode == 0
+        assert picture(CONFIGURATION.parent) | picture(DATA) | picture(STACKS) == before
+    finally:
+        own.write_text(shipped)
