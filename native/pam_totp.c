@@ -291,14 +291,15 @@ static bool should_wait(void)
 }
 
 /* Sends call->out.  Returns false with errno set. */
-static bool send_message(const struct call *call)
+static bool send_message(struct call *call)
 {
 	const int64_t deadline = now_ms() + REPLY_TIMEOUT_MS;
-	const struct message *out = &call->out;
+	struct message *out = &call->out;
 
 	while (send(call->socket, out->bytes, out->size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		if (!should_wait() || !wait_for(call->socket, POLLOUT, deadline))
 			return false;
+	wipe(out); /* it would lie here for as long as the next prompt stands */
 	return true;
 }
 
@@ -328,11 +329,13 @@ static bool receive_message(struct call *call)
 }
 
 /* The answer to a request.  What does not fit into a message is answered
- * PAM_BUF_ERR. */
+ * PAM_BUF_ERR; a code that PAM does not have comes from a host's conversation. */
 static void reply(struct call *call, int code, size_t count, const char *const *values)
 {
 	struct message *out = &call->out;
 
+	if (code < 0 || code >= _PAM_RETURN_VALUES)
+		code = PAM_CONV_ERR;
 	begin_message(out, WIRE_REPLY);
 	put_number(out, (uint32_t)code);
 	if (code != PAM_SUCCESS)
@@ -655,6 +658,7 @@ static bool answer_request(struct call *call, unsigned char type)
 			if (!get_fields(call, requests[i].fields))
 				return false;
 			requests[i].answer(call);
+			wipe(&call->in);
 			return true;
 		}
 	return false;
@@ -766,8 +770,8 @@ static _Noreturn void become_oneshot(int socket)
 	_exit(127);
 }
 
-/* SECURITY: a host that is init or a subreaper inherits the grandchild when it
- * ends, as it inherits every orphan. */
+/* The middle process ends at once and is reaped here; the grandchild is init's.
+ * (A host that is itself init or a subreaper inherits it, like every orphan.) */
 static bool spawn_oneshot(int socket)
 {
 	pid_t middle = quiet_fork();
@@ -893,9 +897,9 @@ static int finish(struct call *call)
 /* Sends the call, then answers requests until the service names the code. */
 static int relay(struct call *call)
 {
-	for (int count = 0; count <= WIRE_MAX_REQUESTS; count++) {
-		const unsigned char *head = call->in.bytes;
+	const unsigned char *head = call->in.bytes;
 
+	for (int answered = 0;; answered++) {
 		if (!send_message(call))
 			return give_up(call, "does not listen");
 		if (!receive_message(call))
@@ -905,10 +909,11 @@ static int relay(struct call *call)
 		call->in.at = 2;
 		if (head[1] == WIRE_FINISH)
 			return finish(call);
+		if (answered == WIRE_MAX_REQUESTS)
+			return give_up_on_protocol(call, "comes to no end");
 		if (!answer_request(call, head[1]))
 			return give_up_on_protocol(call, "sent a malformed request");
 	}
-	return give_up_on_protocol(call, "comes to no end");
 }
 
 static int run_call(pam_handle_t *pamh, enum mode mode, enum wire_function function, int flags,

@@ -6,11 +6,13 @@
 
 #include "login.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include <security/pam_appl.h>
 
@@ -201,13 +203,16 @@ static const struct answer *next_answer(struct login *login, const char *prompt)
 	return answer;
 }
 
+/* Byte by byte and without stdio, which takes a signal for the end of the input. */
 static void wait_for_newline(void)
 {
-	int c;
+	char c = '\0';
+	ssize_t length;
 
+	say("waiting");
 	do
-		c = getchar();
-	while (c != '\n' && c != EOF);
+		length = read(STDIN_FILENO, &c, 1);
+	while ((length == 1 && c != '\n') || (length < 0 && errno == EINTR));
 }
 
 static int answer_prompt(struct login *login, const char *prompt, char **text)
@@ -328,6 +333,8 @@ static bool take_step(struct login *login, const char *step)
 		show_user(login);
 	else if (strcmp(step, "env") == 0)
 		show_environment(login);
+	else if (strcmp(step, "pause") == 0)
+		wait_for_newline();
 	else if (strncmp(step, "user=", 5) == 0)
 		pam_set_item(login->pamh, PAM_USER, step + 5);
 	else if (strncmp(step, "putenv=", 7) == 0)

@@ -5,10 +5,10 @@
  * USER `-` starts PAM without a user.  A step is the name of a PAM call without
  * its `pam_` (authenticate, setcred:0x2, acct_mgmt ...), `user` or `env` to
  * show PAM's user or environment, `user=NAME` or `putenv=NAME=VALUE` to change
- * them.  All steps are taken, whatever the ones before returned.
+ * them, `pause` to wait for a newline on standard input.  All steps are taken, whatever the ones before returned.
  *
  * Each event is one line: prompts and messages as they are shown, log lines,
- * `authenticate -> PAM_SUCCESS (0)`, `fail_delay MICROSECONDS`.
+ * `authenticate -> PAM_SUCCESS (0)`, `fail_delay MICROSECONDS`, `waiting`.
  *
  * Exit status: 0 if every call returned PAM_SUCCESS, 1 if one did not, 2 if
  * the script was not followed or the command line is wrong, 3 if a report found
@@ -88,7 +88,7 @@ static const char usage_text[] =
 	"  --fork-each         a process for each login\n"
 	"  --interval MS       a signal every MS milliseconds, handled without SA_RESTART\n"
 	"  --no-stdio          run with descriptors 0, 1 and 2 closed\n"
-	"  --quiet             no events but the log\n"
+	"  --quiet             no events but the log and `waiting`\n"
 	"  --report-rss        resident memory after the first logins and after the last\n"
 	"  --report-children   no SIGCHLD, no child, no descriptor more than before\n";
 
