@@ -1,0 +1,182 @@
+"""`pam-totp status`, `lock`, `unlock`, `reset`: what administrators see and do."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import click
+
+from pam_totp import administration
+from pam_totp.administration import Status
+from pam_totp.cli.administrator import Administrator, account
+from pam_totp.cli.terminal import confirm, hint, local, many, moment, plain, say, table
+
+_HEADERS = (
+    "Account",
+    "Enrolled",
+    "Locked",
+    "Authenticators",
+    "Recovery\ncodes",
+    "Failures",
+    "Last used",
+)
+
+
+@click.command()
+@click.argument("user", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
+@click.pass_obj
+def status(administrator: Administrator, user: str | None, *, as_json: bool) -> None:
+    """Show who has enrolled and who is locked out."""
+    world = administrator.context()
+    now, limits = world.now(), world.rules.limits
+    if user is not None:
+        found = administration.status(world.store, account(world, user), now, limits)
+        _show_one(found, now, as_json=as_json)
+        return
+    everyone = list(administration.all_statuses(world.store, now, limits))
+    if as_json:
+        click.echo(json.dumps([_as_json(one) for one in everyone], indent=2))
+    elif everyone:
+        _show_all(administrator, everyone, now)
+    else:
+        say("nobody has enrolled yet")
+        hint(f"{administrator.command('enroll')} USER")
+
+
+@click.command()
+@click.argument("user")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for those who look later.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def lock(administrator: Administrator, user: str, *, reason: str, yes: bool) -> None:
+    """Lock USER out until `unlock`, whatever code is right."""
+    world = administrator.context()
+    name = account(world, user)
+    instead = administrator.command("lock", user, "--yes")
+    confirm(f"Lock {plain(name)} out until you unlock it?", yes=yes, instead=instead)
+    administration.lock(world.store, name, world.now(), administrator.name, reason)
+    click.echo(f"{plain(name)}: locked; to lift it: {administrator.command('unlock', name)}")
+
+
+@click.command()
+@click.argument("user")
+@click.pass_obj
+def unlock(administrator: Administrator, user: str) -> None:
+    """Lift every lock of USER, and forget the failures that led there."""
+    world = administrator.context()
+    name = account(world, user)
+    before = administration.status(world.store, name, world.now(), world.rules.limits)
+    administration.unlock(world.store, name, world.now(), administrator.name)
+    was = "was not locked; failures are forgotten" if before.locked == "no" else "unlocked"
+    click.echo(f"{plain(name)}: {was}")
+
+
+@click.command()
+@click.argument("user")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
+    """Remove USER's authenticators and recovery codes.
+
+    Until USER enrolls again, the password alone is enough to log in. Locks stay.
+    """
+    world = administrator.context()
+    name = account(world, user)
+    before = administration.status(world.store, name, world.now(), world.rules.limits)
+    if not before.enrolled:
+        # No failure, so that a script may say it twice.
+        click.echo(f"{plain(name)}: not enrolled, nothing to reset")
+        return
+    what = f" ({', '.join(before.authenticators)})" if before.authenticators else ""
+    confirm(
+        f"Remove authenticators{plain(what)} and recovery codes of {plain(name)}?\n"
+        "Until the next enrollment the password alone is enough to log in.",
+        yes=yes,
+        instead=administrator.command("reset", user, "--yes"),
+    )
+    administration.reset(world.store, name, world.now(), administrator.name)
+    click.echo(f"{plain(name)}: reset; to enroll anew: {administrator.command('enroll', name)}")
+    if before.locked != "no":
+        click.echo(f"{plain(name)}: still locked; {administrator.command('unlock', name)}")
+
+
+def _show_one(found: Status, now: float, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_as_json(found), indent=2))
+        return
+    lines = [
+        ("Account", found.account),
+        ("Enrolled", _enrolled(found)),
+        ("Locked", _locked(found, now)),
+        ("Reason", found.reason),
+        ("Failures", str(found.failures)),
+        ("Authenticators", ", ".join(found.authenticators)),
+        ("Recovery codes", f"{found.recovery_codes} left" if found.enrolled else ""),
+        ("Last used", _last_used(found, now) if found.enrolled else ""),
+        ("Damage", found.damage),
+    ]
+    for label, text in lines:
+        if text:
+            click.echo(f"{label + ':':16}{plain(text)}")
+
+
+def _show_all(administrator: Administrator, everyone: list[Status], now: float) -> None:
+    table(_HEADERS, [_row(one, now) for one in everyone])
+    damaged = [one for one in everyone if one.damage]
+    for one in damaged:
+        say(plain(one.damage))
+    if damaged:
+        hint(administrator.command("status", damaged[0].account))
+    locked = sum(one.locked != "no" for one in everyone)
+    click.echo(f"\n{many(len(everyone), 'account')}, {locked} locked")
+
+
+def _row(one: Status, now: float) -> tuple[str, ...]:
+    return (
+        one.account,
+        _enrolled(one),
+        _locked(one, now),
+        ", ".join(one.authenticators),
+        str(one.recovery_codes) if one.enrolled else "",
+        str(one.failures),
+        _last_used(one, now) if one.enrolled else "",
+    )
+
+
+def _enrolled(one: Status) -> str:
+    if one.damage:
+        return "damaged"
+    return "yes" if one.enrolled else "no"
+
+
+def _locked(one: Status, now: float) -> str:
+    if one.locked_until is not None:
+        return f"until {moment(one.locked_until, now)}"
+    return "by administrator" if one.locked == "administrator" else "no"
+
+
+def _last_used(one: Status, now: float) -> str:
+    return moment(one.last_used, now) if one.last_used else "never"
+
+
+def _as_json(one: Status) -> dict[str, Any]:
+    """Return a status as scripts read it: times as ISO 8601, rounded up to whole seconds."""
+    return {
+        "account": one.account,
+        "enrolled": one.enrolled,
+        "locked": one.locked,
+        "locked_until": _iso(one.locked_until),
+        "reason": one.reason,
+        "failures": one.failures,
+        "authenticators": list(one.authenticators),
+        "recovery_codes": one.recovery_codes,
+        "last_used": _iso(one.last_used),
+        "damage": one.damage or None,
+    }
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else local(math.ceil(at)).isoformat()

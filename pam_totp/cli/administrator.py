@@ -1,0 +1,109 @@
+"""Who runs the command, on which host's configuration."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from pam_totp import administration, config, context
+from pam_totp.config import Config
+from pam_totp.context import Context
+from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
+
+PROGRAM = "pam-totp"
+
+
+class NeedsRoot(PamTotpError):
+    """The command is not this user's to run."""
+
+
+class Administrator:
+    """The one who typed the command.
+
+    That is root; somebody whose own configuration has a data directory of their own is
+    their own administrator.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = tuple(arguments)
+        self.path = config.DEFAULT_PATH
+
+    def check(self, directory: Path) -> None:
+        """Raise NeedsRoot unless `directory`, or what it will be made in, is the caller's."""
+        if os.geteuid() not in (0, _owner(directory)):
+            again = shlex.join([PROGRAM, *self._arguments])
+            raise NeedsRoot("this needs root", hint=f"sudo {again}")
+
+    def config(self) -> Config:
+        """Return the configuration.  Raises ConfigError, NeedsRoot."""
+        if not self.path.exists():
+            self.check(self.path)
+        loaded = config.load(self.path)
+        self.check(loaded.data_directory)
+        return loaded
+
+    def context(self) -> Context:
+        """Return the host's context, its store open.  Raises PamTotpError with what to do."""
+        return context.from_config(self.config())
+
+    @property
+    def name(self) -> str:
+        """Who the records say it was: whoever called sudo, else who logged in."""
+        called = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None
+        if called:
+            return called
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return str(os.getuid())
+
+    def command(self, *words: str) -> str:
+        """Return a command line of ours, ready to be run, for this configuration."""
+        return self.here(shlex.join([PROGRAM, *words]))
+
+    def here(self, text: str) -> str:
+        """Return a hint whose commands of ours are about this configuration."""
+        if self.path == config.DEFAULT_PATH:
+            return text
+        option = f"--config {shlex.quote(str(self.path))} "
+        return re.sub(rf"(?<![\w/.-])({PROGRAM} )(?=[a-z])", lambda m: m[1] + option, text)
+
+
+def account(world: Context, typed: str) -> str:
+    """Return the account that was meant: by NSS's name for it, or, where NSS does not know it
+    or cannot say, a name that the store knows.
+
+    Raises UnknownAccount, and NameServiceError if NSS could not say and the store knows nothing.
+    """
+    try:
+        person = world.lookup(typed)
+    except NameServiceError:
+        if administration.known(world.store, typed):
+            return typed
+        raise
+    if person is not None:
+        return person.name
+    if administration.known(world.store, typed):
+        return typed
+    raise unknown(typed)
+
+
+def unknown(typed: str) -> UnknownAccount:
+    """Return the error for a name that nobody has."""
+    return UnknownAccount(f"there is no account called {typed!r}", hint="getent passwd")
+
+
+def _owner(path: Path) -> int | None:
+    """Return who owns `path` or, where it is not there yet, the nearest directory above it."""
+    for place in (path, *path.parents):
+        try:
+            return place.stat().st_uid
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return None

@@ -1,0 +1,75 @@
+"""`pam-totp store renew`: putting the halves of a store together after they came apart."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from pam_totp import administration, keyfile
+from pam_totp.cli.administrator import Administrator
+from pam_totp.cli.terminal import confirm, many, plain, say
+from pam_totp.config import Config
+from pam_totp.context import Context, from_config
+from pam_totp.errors import StoreDamaged
+from pam_totp.store import founding
+from pam_totp.store.directory import SECRETS
+
+_MEANING = """\
+This makes secrets and state.db one store again, for {accounts}.
+From then on no code that exists by now is accepted: not those of the present
+moment, and no recovery code. Apps and their secrets stay as they are.
+Go on?"""
+
+
+@click.group()
+def store() -> None:
+    """Look after the store."""
+
+
+@store.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def renew(administrator: Administrator, *, yes: bool) -> None:
+    """Put the store together after a half was lost, exchanged or restored.
+
+    Logins are refused until it is done. Codes of the present moment and all recovery codes
+    are void afterwards.
+    """
+    loaded = administrator.config()
+    keyring = keyfile.load(loaded.key_file)
+    if _whole(loaded):
+        say("secrets and state.db belong together; renew if both are from a backup")
+    accounts = many(_how_many(loaded), "account")
+    instead = administrator.command("store", "renew", "--yes")
+    confirm(_MEANING.format(accounts=accounts), yes=yes, instead=instead)
+    world = from_config(loaded)
+    now, rules = world.now(), world.rules
+    renewed = founding.renew(
+        loaded.data_directory,
+        keyring,
+        lambda credentials, state: administration.spend(credentials, state, now, rules),
+        now,
+    )
+    click.echo(f"renewed, {many(renewed, 'account')}; logins go on with the next code")
+    _name_the_damaged(world, now)
+
+
+def _whole(loaded: Config) -> bool:
+    """Whether the halves belong together."""
+    try:
+        list(from_config(loaded).store.accounts())
+    except StoreDamaged:
+        return False
+    return True
+
+
+def _how_many(loaded: Config) -> int:
+    names = os.listdir(loaded.data_directory / SECRETS)
+    return sum(not name.startswith(".") for name in names)
+
+
+def _name_the_damaged(world: Context, now: float) -> None:
+    for one in administration.all_statuses(world.store, now, world.rules.limits):
+        if one.damage:
+            say(f"{plain(one.account)} is refused: {plain(one.damage)}")
