@@ -38,19 +38,34 @@ need_packages() {
 install_quietly() (
     policy=/usr/sbin/policy-rc.d
     mark='# made by pam_totp scripts for one installation, safe to delete'
+    log=$(mktemp)
+    own_policy=
     if [ ! -e "$policy" ] || grep -qxF "$mark" "$policy"; then
-        trap 'rm -f "$policy"' EXIT
-        trap 'exit 1' HUP INT TERM
+        own_policy=$policy
         printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
         chmod 755 "$policy"
     fi
-    [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -mmin -1440 -print -quit)" ] ||
+    trap 'rm -f "$log" $own_policy' EXIT
+    trap 'exit 1' HUP INT TERM
+    apt_install "$@" >"$log" 2>&1 || {
+        # The lists may be old, or not there at all.
         apt-get -qq update
-    apt-get -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@" >&2 ||
-        { apt-get -qq update && apt-get -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@" >&2; }
-    for package; do
-        for unit in $(dpkg -L "$package" | sed -n 's,^\(/usr\)\?/lib/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,\2,p'); do
-            systemctl --quiet disable "$unit" 2>/dev/null || true
-        done
-    done
+        apt_install "$@" >"$log" 2>&1
+    } || {
+        cat "$log" >&2
+        fail "apt-get could not install: $*"
+    }
+    for package; do disable_services_of "$package"; done
 )
+
+apt_install() {
+    apt-get -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@"
+}
+
+disable_services_of() {
+    local unit
+    command -v systemctl >/dev/null || return 0
+    for unit in $(dpkg -L "$1" | sed -nE 's,.*/systemd/system/([^/@]+\.(service|socket|timer))$,\1,p'); do
+        systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
+    done
+}
