@@ -76,6 +76,7 @@ class Sshd:
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # what it says of its start; the rest goes to syslog
             start_new_session=True,
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
         )
