@@ -1,6 +1,6 @@
 """The main job, shown with the real programs; scripts/quickstart runs it in the lab.
 
-It uses the system tests' own tools (tests/system/lab): what is shown here is tested there.
+It uses the system tests' own tools: what is shown here is tested there.
 """
 
 from __future__ import annotations
