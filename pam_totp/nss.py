@@ -30,7 +30,7 @@ class _Passwd(ctypes.Structure):
     )
 
 
-_getpwnam_r = ctypes.CDLL(None).getpwnam_r
+_getpwnam_r = ctypes.CDLL(None, use_errno=True).getpwnam_r
 _getpwnam_r.restype = ctypes.c_int
 _getpwnam_r.argtypes = (
     ctypes.c_char_p,
@@ -53,6 +53,9 @@ def lookup(name: str) -> Person | None:
         return None
     size = _FIRST_BUFFER
     while True:
+        # A module that fails without saying why leaves errno as it was, and glibc returns it:
+        # 0 would read as "no such name".
+        ctypes.set_errno(errno.EIO)
         entry, buffer = _Passwd(), ctypes.create_string_buffer(size)
         found = ctypes.POINTER(_Passwd)()
         code = _getpwnam_r(raw, ctypes.byref(entry), buffer, size, ctypes.byref(found))
