@@ -29,7 +29,10 @@ def pam_sm_authenticate(pamh: Any, flags: int, argv: list[str]) -> int:
 
 def pam_sm_acct_mgmt(pamh: Any, flags: int, argv: list[str]) -> int:
     """Answer an `account` line: success for an account that no administrator has locked."""
-    del flags, argv
+    del flags
+    if " ".join(argv[1:]) not in _LINES:
+        # `local` stands where its success would take the place of pam_unix's account phase.
+        return PAM_AUTHINFO_UNAVAIL
     verdict = _login(pamh).account()
     if verdict is Verdict.NOT_NEEDED:
         return int(pamh.PAM_SUCCESS)
