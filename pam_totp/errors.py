@@ -35,6 +35,10 @@ class SealError(StoreDamaged):
     """A sealed record does not open: another key, another place, or altered."""
 
 
+class UnknownKey(SealError):
+    """A sealed record was sealed under a key that is not in the key file."""
+
+
 class EnrollmentError(PamTotpError):
     """An enrollment cannot be made as asked."""
 

@@ -17,11 +17,12 @@ _HEADERS = (
     "Account",
     "Enrolled",
     "Locked",
-    "Authenticators",
+    "Authen-\nticators",
     "Recovery\ncodes",
     "Failures",
     "Last used",
 )
+_UNBROKEN = ("Locked", "Last used")
 
 
 @click.command()
@@ -34,7 +35,10 @@ def status(administrator: Administrator, user: str | None, *, as_json: bool) -> 
     now, limits = world.now(), world.rules.limits
     if user is not None:
         found = administration.status(world.store, account(world, user), now, limits)
-        _show_one(found, now, as_json=as_json)
+        if as_json:
+            click.echo(json.dumps(_as_json(found), indent=2))
+        else:
+            _show_one(administrator, found, now)
         return
     everyone = list(administration.all_statuses(world.store, now, limits))
     if as_json:
@@ -103,10 +107,7 @@ def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
         click.echo(f"{plain(name)}: still locked; {administrator.command('unlock', name)}")
 
 
-def _show_one(found: Status, now: float, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_as_json(found), indent=2))
-        return
+def _show_one(administrator: Administrator, found: Status, now: float) -> None:
     lines = [
         ("Account", found.account),
         ("Enrolled", _enrolled(found)),
@@ -121,13 +122,17 @@ def _show_one(found: Status, now: float, *, as_json: bool) -> None:
     for label, text in lines:
         if text:
             click.echo(f"{label + ':':16}{plain(text)}")
+    if found.damage:
+        hint(
+            f"put the file back from its copy, or: {administrator.command('reset', found.account)}"
+        )
 
 
 def _show_all(administrator: Administrator, everyone: list[Status], now: float) -> None:
-    table(_HEADERS, [_row(one, now) for one in everyone])
+    table(_HEADERS, [_row(one, now) for one in everyone], _UNBROKEN)
     damaged = [one for one in everyone if one.damage]
     for one in damaged:
-        say(plain(one.damage))
+        say(f"{plain(one.account)} is refused: {plain(one.damage)}")
     if damaged:
         hint(administrator.command("status", damaged[0].account))
     locked = sum(one.locked != "no" for one in everyone)
@@ -159,7 +164,10 @@ def _locked(one: Status, now: float) -> str:
 
 
 def _last_used(one: Status, now: float) -> str:
-    return moment(one.last_used, now) if one.last_used else "never"
+    if not one.last_used:
+        return "never"
+    then = local(one.last_used)
+    return f"{then:%H:%M}" if then.date() == local(now).date() else f"{then:%Y-%m-%d}"
 
 
 def _as_json(one: Status) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str], administrator: Administrator) -> int:
     try:
-        code = cli.main(words, prog_name=PROGRAM, standalone_mode=False, obj=administrator)
+        return _invoke(words, administrator)
     except click.ClickException as error:
         return _misunderstood(error)
     except PamTotpError as error:
@@ -89,7 +89,16 @@ def _run(words: list[str], administrator: Administrator) -> int:
         return _failed(f"{error.filename}: {what}" if error.filename else what, None)
     except Exception as error:  # noqa: BLE001 -- no traceback: its lines could hold a secret
         return _fault(error)
-    return code if isinstance(code, int) else 0
+
+
+def _invoke(words: list[str], administrator: Administrator) -> int:
+    """Run the command, without click's own way of ending."""
+    try:
+        with cli.make_context(PROGRAM, words, obj=administrator) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as done:  # after --help
+        return done.exit_code
+    return 0
 
 
 def _failed(message: str, what_next: str | None) -> int:

@@ -6,13 +6,14 @@ import os
 
 import click
 
-from pam_totp import administration, keyfile
+from pam_totp import administration, clock, keyfile
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.terminal import confirm, many, plain, say
 from pam_totp.config import Config
 from pam_totp.context import Context, from_config
-from pam_totp.errors import StoreDamaged
-from pam_totp.store import founding
+from pam_totp.decide import Rules
+from pam_totp.errors import StoreError
+from pam_totp.store import founding, trust
 from pam_totp.store.directory import SECRETS
 
 _MEANING = """\
@@ -38,13 +39,13 @@ def renew(administrator: Administrator, *, yes: bool) -> None:
     """
     loaded = administrator.config()
     keyring = keyfile.load(loaded.key_file)
+    os.close(trust.open_directory(loaded.data_directory))  # or there is nothing to ask about
     if _whole(loaded):
         say("secrets and state.db belong together; renew if both are from a backup")
     accounts = many(_how_many(loaded), "account")
     instead = administrator.command("store", "renew", "--yes")
     confirm(_MEANING.format(accounts=accounts), yes=yes, instead=instead)
-    world = from_config(loaded)
-    now, rules = world.now(), world.rules
+    now, rules = clock.now(), Rules()
     renewed = founding.renew(
         loaded.data_directory,
         keyring,
@@ -52,20 +53,24 @@ def renew(administrator: Administrator, *, yes: bool) -> None:
         now,
     )
     click.echo(f"renewed, {many(renewed, 'account')}; logins go on with the next code")
-    _name_the_damaged(world, now)
+    _name_the_damaged(from_config(loaded), now)
 
 
 def _whole(loaded: Config) -> bool:
     """Whether the halves belong together."""
     try:
         list(from_config(loaded).store.accounts())
-    except StoreDamaged:
+    except StoreError:
         return False
     return True
 
 
 def _how_many(loaded: Config) -> int:
-    names = os.listdir(loaded.data_directory / SECRETS)
+    """Return how many accounts have a secret."""
+    try:
+        names = os.listdir(loaded.data_directory / SECRETS)
+    except FileNotFoundError:
+        return 0
     return sum(not name.startswith(".") for name in names)
 
 

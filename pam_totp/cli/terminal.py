@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
@@ -69,12 +69,17 @@ def many(number: int, one: str) -> str:
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows to stdout, as wide as the terminal, or as needed where there is none."""
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], unbroken: Collection[str] = ()
+) -> None:
+    """Print rows to stdout, as wide as the terminal, or as needed where there is none; columns
+    that are `unbroken` stay on one line."""
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    lines = max(header.count("\n") for header in headers)
     for header in headers:
-        drawn.add_column(header, overflow="fold", vertical="bottom")
+        lowered = "\n" * (lines - header.count("\n")) + header
+        drawn.add_column(lowered, overflow="fold", no_wrap=header in unbroken)
     for row in rows:
         drawn.add_row(*(Text(plain(cell)) for cell in row))
     Console(file=sys.stdout, width=width, highlight=False, no_color=True).print(drawn)

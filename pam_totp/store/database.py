@@ -22,6 +22,8 @@ NAME: Final = "state.db"
 SCHEMA: Final = 1
 BUSY_SECONDS: Final = 8.0  # below the bridge's 15 s, so that the service answers first
 
+# How SQLite says that a file is not, or not any more, the database that was made.
+_DAMAGE: Final = ("malformed", "not a database", "no such table", "no such column")
 _CREATE: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE account (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
@@ -105,6 +107,12 @@ class Database:
         self._drop(writes=writes)
         connection = self._connect("rw")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA:
+            connection.close()
+            raise StoreError(
+                f"{self._path}: made by a newer version of this program",
+                hint="install that version again",
+            )
         if found != SCHEMA:
             connection.close()
             raise StoreDamaged(f"{self._path}: schema {found}, this program knows {SCHEMA}")
@@ -145,8 +153,7 @@ def _translated(path: Path) -> Iterator[None]:
         text = str(error)
         kind = (
             StoreDamaged
-            if isinstance(error, sqlite3.DatabaseError)
-            and ("malformed" in text or "not a database" in text)
+            if isinstance(error, sqlite3.DatabaseError) and _is_damage(text)
             else StoreError
         )
         raise kind(f"{path}: {text}", hint=_hint(text)) from error
@@ -157,6 +164,8 @@ def _hint(text: str) -> str | None:
         return "make room on the file system, and look at its health"
     if "readonly" in text:
         return "mount the file system writable"
-    if "malformed" in text or "not a database" in text:
-        return "pam-totp store renew"
-    return None
+    return "pam-totp store renew" if _is_damage(text) else None
+
+
+def _is_damage(text: str) -> bool:
+    return any(words in text for words in _DAMAGE)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from pam_totp.errors import SealError
+from pam_totp.errors import SealError, UnknownKey
 from pam_totp.secret import Secret
 
 MAGIC: Final = b"pamtotp\x01"
@@ -88,7 +88,7 @@ class Keyring:
         try:
             key = self.keys[key_id]
         except KeyError:
-            raise SealError(
+            raise UnknownKey(
                 f"sealed under key {key_id!r}, which is not in the key file",
                 hint="put the key file back from its copy: see pam-totp.yaml, key-file",
             ) from None

@@ -1,0 +1,106 @@
+"""A host of a test's own, and the command line on it: in this process and at a terminal."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pexpect
+import pytest
+
+from pam_totp import config, context
+from pam_totp.cli.main import main
+from pam_totp.otp import Parameters, hotp, step_at
+from pam_totp.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pam_totp.context import Context
+
+REPOSITORY = Path(__file__).parents[3]
+ENTRY = (
+    f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); "
+    "from pam_totp.cli.main import main; sys.exit(main())"
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as a script reads it."""
+        return json.loads(self.out)
+
+
+class Host:
+    """Configuration, key and data in a directory of the test's own."""
+
+    def __init__(self, directory: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.data = directory / "data"
+        self.key = directory / "seal.key"
+        self.path = directory / "pam-totp.yaml"
+        self._capture = capture
+        self.path.write_text(f"issuer: Example\ndata-directory: {self.data}\nkey-file: {self.key}")
+
+    def run(self, *words: str) -> Done:
+        """Run `pam-totp` with this host's configuration."""
+        self._capture.readouterr()
+        code = main(["--config", str(self.path), *words])
+        return Done(code, *self._capture.readouterr())
+
+    def does(self, *words: str) -> Done:
+        """Run a command that must succeed."""
+        done = self.run(*words)
+        assert done.code == 0, done.err
+        return done
+
+    def at_terminal(self, *words: str, through: str = 'exec "$@"') -> pexpect.spawn[str]:
+        """Run it with a person at /dev/tty, by a line of shell."""
+        command = (sys.executable, "-I", "-c", ENTRY, "--config", str(self.path), *words)
+        return pexpect.spawn(
+            "/bin/sh",
+            ["-c", through, "sh", *command],
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(24, 80),
+            env={"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        )
+
+    def world(self) -> Context:
+        """What a login on this host works with."""
+        return context.from_config(config.load(self.path))
+
+
+@pytest.fixture(name="bare")
+def bare_fixture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
+    """A host that has a configuration and nothing else."""
+    return Host(tmp_path, capsys)
+
+
+@pytest.fixture(name="host")
+def host_fixture(bare: Host) -> Host:
+    """A host that is set up."""
+    bare.does("setup", "--yes")
+    return bare
+
+
+@pytest.fixture
+def code_of() -> Callable[[str, float], str]:
+    """What an app with the secret (base32) shows at a moment."""
+
+    def show(secret: str, now: float) -> str:
+        raw = base64.b32decode(secret + "=" * (-len(secret) % 8))
+        return hotp(Secret(raw), step_at(now, 30), Parameters())
+
+    return show

@@ -1,0 +1,189 @@
+"""`pam-totp status`, `lock`, `unlock`, `reset`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pam_totp import enrollment
+from pam_totp.account import AccountState, Person
+from pam_totp.event import Event
+from pam_totp.lockout import Counter, Failure
+
+if TYPE_CHECKING:
+    from .conftest import Host
+
+KEYS = [
+    "account",
+    "enrolled",
+    "locked",
+    "locked_until",
+    "reason",
+    "failures",
+    "authenticators",
+    "recovery_codes",
+    "last_used",
+    "damage",
+]
+
+
+@pytest.fixture(name="enrolled")
+def enrolled_fixture(host: Host) -> Host:
+    """A host where daemon has enrolled."""
+    host.does("enroll", "daemon", "--no-confirm")
+    return host
+
+
+def put(host: Host, account: str, codes: Counter) -> None:
+    """Give an account a counter of wrong codes."""
+
+    def change(state: AccountState) -> tuple[AccountState, Event]:
+        return replace(state, codes=codes), Event(0, account, "test")
+
+    host.world().store.change_state(account, change)
+
+
+def test_status_for_scripts(enrolled: Host) -> None:
+    """JSON has the same keys for everyone, and null where there is nothing to say."""
+    one = enrolled.does("status", "daemon", "--json").json
+    assert list(one) == KEYS
+    assert enrolled.does("status", "--json").json == [one]
+    assert one == {
+        "account": "daemon",
+        "enrolled": True,
+        "locked": "no",
+        "locked_until": None,
+        "reason": "",
+        "failures": 0,
+        "authenticators": ["phone"],
+        "recovery_codes": 10,
+        "last_used": None,
+        "damage": None,
+    }
+
+
+def test_who_has_not_enrolled_has_a_status(host: Host) -> None:
+    """A name that NSS knows and the store does not is "not enrolled"; one that neither knows
+    is an error."""
+    assert host.does("status", "daemon", "--json").json["enrolled"] is False
+    done = host.run("status", "no-such-user")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("hint: getent passwd\n")
+
+
+def test_nobody_is_no_error(host: Host) -> None:
+    """An empty store says so on stderr, and how to begin."""
+    done = host.does("status")
+    assert done.out == ""
+    assert "nobody has enrolled yet\nhint: pam-totp" in done.err
+
+
+def test_a_lock_says_until_when(enrolled: Host) -> None:
+    """`locked_until` is ISO 8601 with an offset, never earlier than the lock's end."""
+    end = time.time() + 600.25
+    put(enrolled, "daemon", Counter((), end))
+    one = enrolled.does("status", "daemon", "--json").json
+    assert one["locked"] == "until"
+    until = datetime.fromisoformat(one["locked_until"])
+    assert until.tzinfo is not None
+    assert end <= until.timestamp() < end + 1
+    shown = datetime.fromtimestamp(end).astimezone()
+    assert f"until {shown:%H:%M}" in enrolled.does("status").out
+
+
+def test_failures_are_counted(enrolled: Host) -> None:
+    """The wrong codes of the moment are shown."""
+    put(enrolled, "daemon", Counter((Failure(time.time()), Failure(1.0))))
+    assert enrolled.does("status", "daemon", "--json").json["failures"] == 1
+
+
+def test_lock_and_unlock(enrolled: Host) -> None:
+    """An administrator's lock is shown with its reason, and gone after unlock."""
+    enrolled.does("lock", "daemon", "--yes", "--reason", "lost\x1b[2J phone")
+    one = enrolled.does("status", "daemon", "--json").json
+    assert (one["locked"], one["locked_until"]) == ("administrator", None)
+    assert one["reason"] == "lost\x1b[2J phone"
+    assert "lost\\x1b[2J phone" in enrolled.does("status", "daemon").out
+    assert "by administrator" in enrolled.does("status").out
+    assert enrolled.does("unlock", "daemon").out == "daemon: unlocked\n"
+    assert enrolled.does("status", "daemon", "--json").json["locked"] == "no"
+    assert "was not locked" in enrolled.does("unlock", "daemon").out
+
+
+def test_reset(enrolled: Host) -> None:
+    """A reset account is not enrolled; to say it twice is no failure; locks stay."""
+    enrolled.does("lock", "daemon", "--yes")
+    assert "still locked" in enrolled.does("reset", "daemon", "--yes").out
+    assert (
+        enrolled.does("reset", "daemon", "--yes").out == "daemon: not enrolled, nothing to reset\n"
+    )
+    one = enrolled.does("status", "daemon", "--json").json
+    assert (one["enrolled"], one["locked"]) == (False, "administrator")
+    enrolled.does("enroll", "daemon", "--no-confirm")
+
+
+@pytest.mark.parametrize("command", ["lock", "reset"])
+def test_what_cuts_off_asks_first(enrolled: Host, command: str) -> None:
+    """Only "y" or "yes" goes on; anything else changes nothing."""
+    before = enrolled.does("status", "daemon", "--json").json
+    for answer, code in (("", 1), ("n", 1), ("yes please", 1), ("Y", 0)):
+        assert enrolled.does("status", "daemon", "--json").json == before
+        person = enrolled.at_terminal(command, "daemon")
+        person.expect(r"\[y/N\] ")
+        person.sendline(answer)
+        person.expect("nothing was changed" if code else "daemon: ")
+        person.wait()
+        assert person.exitstatus == code
+    assert enrolled.does("status", "daemon", "--json").json != before
+
+
+@pytest.mark.parametrize("command", ["lock", "reset"])
+def test_no_terminal_and_no_yes(enrolled: Host, command: str) -> None:
+    """Where nobody can be asked, nothing is done, and the hint does not ask."""
+    before = enrolled.does("status", "daemon", "--json").json
+    log = enrolled.data.parent / "log"
+    person = enrolled.at_terminal(command, "daemon", through=f'setsid -w "$@" 2>{log}')
+    person.wait()
+    assert person.exitstatus == 1
+    assert "there is no terminal to ask on" in log.read_text()
+    assert log.read_text().endswith(
+        f"hint: pam-totp --config {enrolled.path} {command} daemon --yes\n"
+    )
+    assert enrolled.does("status", "daemon", "--json").json == before
+
+
+def test_a_name_that_nss_has_forgotten(host: Host) -> None:
+    """An account that only the store knows is handled by the name as typed."""
+    store, now = host.world().store, time.time()
+    drafted = enrollment.draft(store, Person("long gone", 4242), "phone", now)
+    enrollment.keep(store, drafted, now, "test")
+    assert host.does("status", "long gone", "--json").json["enrolled"] is True
+    host.does("lock", "long gone", "--yes")
+    assert host.does("unlock", "long gone").out == "long gone: unlocked\n"
+    assert "enroll 'long gone'" in host.does("reset", "long gone", "--yes").out
+
+
+def test_damage_is_shown(enrolled: Host) -> None:
+    """An account whose secret is gone is shown as damaged and refused, with a way out."""
+    (enrolled.data / "secrets/daemon").unlink()
+    one = enrolled.does("status", "daemon", "--json").json
+    assert one["enrolled"] is True
+    assert "is gone" in one["damage"]
+    done = enrolled.does("status")
+    assert "damaged" in done.out
+    assert "daemon is refused" in done.err
+    assert "reset daemon" in enrolled.does("status", "daemon").err
+    enrolled.does("reset", "daemon", "--yes")
+
+
+def test_the_table_is_not_cut_in_a_pipe(host: Host) -> None:
+    """What a program reads holds every name whole."""
+    for number in range(8):
+        name = f"authenticator-{number}-of-somebody-with-many"
+        host.does("enroll", "daemon", "--no-confirm", "--name", name)
+    (line,) = (li for li in host.does("status").out.splitlines() if li.startswith("daemon"))
+    assert line.count("of-somebody-with-many") == 8

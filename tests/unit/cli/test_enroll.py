@@ -1,0 +1,188 @@
+"""`pam-totp enroll`."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+import segno
+
+from pam_totp import administration
+from pam_totp.cli import qr
+from pam_totp.cli.administrator import Administrator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Host
+
+RECOVERY_CODE = re.compile(r"\brc-\w{5}-\w{5}-\w{5}\b")
+
+
+def test_json_is_all_that_a_script_gets(host: Host) -> None:
+    """`--no-confirm --json` prints one object on stdout, and nothing beside it."""
+    done = host.does("enroll", "daemon", "--no-confirm", "--json")
+    answer = done.json
+    assert list(answer) == ["account", "authenticator", "secret", "uri", "recovery_codes"]
+    assert (answer["account"], answer["authenticator"]) == ("daemon", "phone")
+    assert f"secret={answer['secret']}&issuer=Example" in answer["uri"]
+    assert all(RECOVERY_CODE.fullmatch(code) for code in answer["recovery_codes"])
+    assert len(set(answer["recovery_codes"])) == 10
+    assert done.err == ""
+
+
+def test_without_json_it_is_text(host: Host) -> None:
+    """`--no-confirm` alone prints the key in groups of four, the URI and the codes; the QR
+    code only where it can be seen or was asked for."""
+    out = host.does("enroll", "daemon", "--no-confirm").out
+    assert re.search(r"^Key: +(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}$", out, re.MULTILINE)
+    assert len(RECOVERY_CODE.findall(out)) == 10
+    assert "█" not in out
+    assert "█" in host.does("enroll", "bin", "--no-confirm", "--qr").out
+
+
+def test_a_second_authenticator_leaves_the_recovery_codes(host: Host) -> None:
+    """Recovery codes are made once; a second authenticator brings none."""
+    host.does("enroll", "daemon", "--no-confirm")
+    second = host.does("enroll", "daemon", "--no-confirm", "--json", "--name", "tablet").json
+    assert second["recovery_codes"] == []
+    assert host.does("status", "daemon", "--json").json["authenticators"] == ["phone", "tablet"]
+
+
+def test_a_name_is_taken_once(host: Host) -> None:
+    """The same name again is an error that says how to go on."""
+    host.does("enroll", "daemon", "--no-confirm")
+    done = host.run("enroll", "daemon", "--no-confirm")
+    assert done.code == 1
+    assert f"hint: pam-totp --config {host.path} enroll daemon --name ANOTHER" in done.err
+
+
+def test_who_is_no_account_cannot_enroll(host: Host) -> None:
+    """A name that NSS does not know is refused, with the command that lists those it does."""
+    done = host.run("enroll", "no-such-user", "--no-confirm", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "pam-totp: there is no account called 'no-such-user'\nhint: getent passwd\n"
+
+
+def test_parameters_that_apps_ignore(host: Host) -> None:
+    """Unusual parameters are used, and it is said that many apps ignore them."""
+    words = ("--digits", "8", "--period", "60", "--algorithm", "sha256")
+    done = host.does("enroll", "daemon", "--no-confirm", "--json", *words)
+    assert done.json["uri"].endswith("&algorithm=SHA256&digits=8&period=60")
+    assert "many apps" in done.err
+
+
+@pytest.mark.parametrize(
+    "words", [("--digits", "9"), ("--period", "5"), ("--algorithm", "MD5"), ("--json",)]
+)
+def test_what_cannot_be_is_a_usage_error(host: Host, words: tuple[str, ...]) -> None:
+    """Parameters outside RFC 6238 and --json with questions end with 2 and change nothing."""
+    assert host.run("enroll", "daemon", *words).code == 2
+    assert host.does("status", "--json").json == []
+
+
+def test_a_person_enrolls(host: Host, code_of: Callable[[str, float], str]) -> None:
+    """Two wrong codes, then the right one: enrolled, and the code is spent by it."""
+    person = host.at_terminal("enroll", "daemon")
+    secret = shown_secret(person)
+    for _ in range(2):
+        person.expect("Code: ")
+        person.sendline("12 34")
+        person.expect("Wrong. Type what the app shows now.")
+    person.expect("Code: ")
+    person.sendline("")
+    person.expect("Code: ")
+    person.sendline(f" {code_of(secret, time.time())} ")
+    person.expect("Right: enrolled. This code is used up")
+    person.expect("daemon: enrolled")
+    assert len(RECOVERY_CODE.findall(person.before or "")) == 10
+    assert ended(person) == 0
+    world = host.world()
+    (state,) = world.store.look("daemon").authenticators.values()
+    assert abs(state.last_step - time.time() // 30) <= 2
+
+
+def test_three_wrong_codes_keep_nothing(host: Host) -> None:
+    """Without a right code nobody is enrolled, and the way on is said."""
+    person = host.at_terminal("enroll", "daemon")
+    for _ in range(3):
+        person.expect("Code: ")
+        person.sendline("wrong")
+    person.expect("daemon was not enrolled: 3 wrong codes")
+    person.expect("hint: pam-totp --config .* enroll daemon")
+    assert ended(person) == 1
+    assert host.does("status", "--json").json == []
+
+
+def test_ctrl_c_keeps_nothing(host: Host) -> None:
+    """Ctrl-C at the prompt ends with 130 and leaves no trace."""
+    person = host.at_terminal("enroll", "daemon")
+    person.expect("Code: ")
+    person.sendintr()
+    assert ended(person) == 130
+    assert host.does("status", "--json").json == []
+
+
+def test_secrets_go_to_the_terminal_and_not_to_a_pipe(host: Host) -> None:
+    """A person's secrets are shown at /dev/tty, wherever stdout and stderr go."""
+    log = host.data.parent / "log"
+    person = host.at_terminal("enroll", "daemon", through=f'exec "$@" >{log} 2>&1')
+    shown_secret(person)
+    person.expect("Code: ")
+    person.sendeof()
+    assert ended(person) == 1
+    assert log.read_text() == "pam-totp: no answer; nothing was changed\n"
+
+
+def test_the_drawing_is_the_code() -> None:
+    """Each cell of the drawing is two modules of segno's matrix, light on dark, in explicit
+    colours, with a quiet zone around."""
+    drawn, columns = qr.draw("otpauth://totp/Example:alice?secret=AAAA")
+    cells = {"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}
+    modules: list[list[int]] = []
+    for line in drawn.splitlines():
+        found = re.fullmatch(r"\x1b\[38;5;231;48;5;16m([█▀▄ ]+)\x1b\[0m", line)
+        assert found is not None
+        assert len(found[1]) == columns
+        pairs = [cells[cell] for cell in found[1]]
+        modules += [[pair[0] for pair in pairs], [pair[1] for pair in pairs]]
+    code = segno.make("otpauth://totp/Example:alice?secret=AAAA", error="l", boost_error=False)
+    expected = [list(row) for row in code.matrix_iter(border=2)]
+    assert modules[: len(expected)] == expected
+
+
+def test_a_usual_account_fits_the_screen() -> None:
+    """QR code, one line and the prompt fit into 24 lines for a usual account."""
+    uri = f"otpauth://totp/vpn.example.com:alice?secret={'A' * 32}&issuer=vpn.example.com"
+    drawn, columns = qr.draw(uri)
+    assert len(drawn.splitlines()) <= 22
+    assert columns <= 80
+
+
+def test_the_record_says_who_it_was(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An enrollment is recorded with the name of whoever called sudo; without root's rights
+    nobody's word is taken for it."""
+    monkeypatch.setenv("SUDO_USER", "carol")
+    expected = "carol" if os.geteuid() == 0 else Administrator([]).name
+    host.does("enroll", "daemon", "--no-confirm")
+    world = host.world()
+    (event,) = world.store.events("daemon")  # type: ignore[attr-defined]
+    assert (event.what, event.detail) == ("enrolled", f"by {expected}")
+    assert administration.known(world.store, "daemon")
+
+
+def shown_secret(person: pexpect.spawn[str]) -> str:
+    """Return the key that the screen shows."""
+    person.expect(r"Key: +([A-Z2-7 ]{39})\r")
+    assert person.match is not None
+    return str(person.match[1]).replace(" ", "")
+
+
+def ended(person: pexpect.spawn[str]) -> int:
+    """Return the exit code."""
+    person.expect(pexpect.EOF)
+    return int(person.wait())
