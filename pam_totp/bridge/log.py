@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from pam_totp.errors import PamTotpError
+
 IDENT: Final = "pam-totpd"
 
 _MAX_LINKS: Final = 5
@@ -40,6 +42,11 @@ def warning(line: str) -> None:
 def error(line: str) -> None:
     """Log what an administrator has to put right."""
     syslog.syslog(syslog.LOG_ERR, line)
+
+
+def with_hint(error: PamTotpError) -> str:
+    """Return what an error of ours says, and what to do, on one line."""
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def describe(exception: BaseException) -> str:

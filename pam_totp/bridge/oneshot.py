@@ -30,7 +30,8 @@ def main() -> int:
         context.use(context.from_config(loaded))
         serve(connected, dispatch, Waits(person=loaded.person_timeout))
     except PamTotpError as error:
-        log.error(f"a login was refused, and the service is not running: {error}")
+        why = log.with_hint(error)
+        log.error(f"a login was refused, and the service is not running: {why}")
         return 1
     except Exception as exception:  # noqa: BLE001 -- standard error is /dev/null: say it here
         log.error(f"a login was refused, and the service is not running: {log.describe(exception)}")

@@ -40,7 +40,7 @@ def main(file: Path) -> None:
     try:
         finished = _serve(file)
     except PamTotpError as error:
-        log.error(f"pam-totpd does not start: {error}")
+        log.error(f"pam-totpd does not start: {log.with_hint(error)}")
         hint = f"\nhint: {error.hint}" if error.hint else ""
         click.echo(f"pam-totpd: {error}{hint}", err=True)
         sys.exit(1)

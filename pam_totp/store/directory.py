@@ -24,7 +24,7 @@ from typing import Final
 
 from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
-from pam_totp.errors import StoreDamaged, StoreError
+from pam_totp.errors import SealError, StoreDamaged, StoreError
 from pam_totp.event import Event
 from pam_totp.store import codec, identity, rows, trust
 from pam_totp.store.database import Database
@@ -185,7 +185,7 @@ class DirectoryStore:
         except FileNotFoundError:
             raise StoreDamaged(
                 f"the secret of {account!r} is gone, though the account is enrolled",
-                hint=f"put {self._path / SECRETS} back from its copy, or: pam-totp reset {account}",
+                hint=self._put_back(account),
             ) from None
         if credentials.version not in (state.enrolled, state.version):
             raise StoreDamaged(
@@ -195,9 +195,17 @@ class DirectoryStore:
             )
         return credentials
 
+    def _put_back(self, account: str) -> str:
+        return f"put {self._path / SECRETS} back from its copy, or: pam-totp reset {account}"
+
     def _read(self, store_id: str, account: str) -> Credentials:
         sealed = trust.read(rows.key_of(account), directory=self._secrets)
-        version, plain = self._keyring.open(sealed, _place(store_id, account))
+        try:
+            version, plain = self._keyring.open(sealed, _place(store_id, account))
+        except SealError as error:
+            raise type(error)(
+                f"the secret of {account!r}: {error}", hint=error.hint or self._put_back(account)
+            ) from error
         return codec.credentials_from_bytes(plain, version)
 
 
