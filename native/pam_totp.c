@@ -315,7 +315,7 @@ static bool receive_message(struct call *call)
 	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t length;
 
-	wipe(in);
+	wipe(in); /* the wait may be long */
 	do {
 		if (!wait_for(call->socket, POLLIN, deadline))
 			return false;
@@ -658,7 +658,6 @@ static bool answer_request(struct call *call, unsigned char type)
 			if (!get_fields(call, requests[i].fields))
 				return false;
 			requests[i].answer(call);
-			wipe(&call->in);
 			return true;
 		}
 	return false;

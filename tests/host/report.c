@@ -95,7 +95,8 @@ void watch_host(void)
 bool report_host(void)
 {
 	struct state after;
-	const bool childless = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+	/* __WALL: children without a signal at their end as well, zombies included */
+	const bool childless = waitpid(-1, NULL, WNOHANG | __WALL) < 0 && errno == ECHILD;
 
 	look(&after);
 	say("sigchld %d", (int)children_ended);

@@ -50,6 +50,9 @@ MESSAGES: dict[str, bytes] = {
     "FINISH code -1": message(Type.FINISH, number(0xFFFFFFFF)),
     "FINISH that is too long": SUCCESS + bytes(LARGEST - len(SUCCESS) + 1),
     "FINISH that is far too long": SUCCESS + bytes(100_000),
+    "request that is whole once it is cut": message(
+        Type.PUTENV, text("A=".ljust(LARGEST - 6, "x")), b"more"
+    ),
     "GET_ITEM without an item": message(Type.GET_ITEM),
     "GET_ITEM with more": message(Type.GET_ITEM, number(Item.USER), text("x")),
     "SET_ITEM without a value": message(Type.SET_ITEM, number(Item.USER)),
