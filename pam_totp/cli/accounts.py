@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from pam_totp import administration
 from pam_totp.administration import Status
 from pam_totp.cli.administrator import Administrator, account
 from pam_totp.cli.terminal import confirm, hint, local, many, moment, plain, say, table
+from pam_totp.context import Context
+from pam_totp.errors import NameServiceError, StoreError
 
 _HEADERS = (
     "Account",
@@ -19,7 +22,7 @@ _HEADERS = (
     "Locked",
     "Authen-\nticators",
     "Recovery\ncodes",
-    "Failures",
+    "Wrong\ncodes",
     "Last used",
 )
 _UNBROKEN = ("Locked", "Last used")
@@ -34,13 +37,15 @@ def status(administrator: Administrator, user: str | None, *, as_json: bool) -> 
     world = administrator.context()
     now, limits = world.now(), world.rules.limits
     if user is not None:
-        found = administration.status(world.store, account(world, user), now, limits)
+        name = account(world, user)
+        found = _seen(world, administration.status(world.store, name, now, limits))
         if as_json:
             click.echo(json.dumps(_as_json(found), indent=2))
         else:
             _show_one(administrator, found, now)
         return
-    everyone = list(administration.all_statuses(world.store, now, limits))
+    known = administration.all_statuses(world.store, now, limits)
+    everyone = [_seen(world, one) for one in known]
     if as_json:
         click.echo(json.dumps([_as_json(one) for one in everyone], indent=2))
     elif everyone:
@@ -107,13 +112,28 @@ def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
         click.echo(f"{plain(name)}: still locked; {administrator.command('unlock', name)}")
 
 
+def _seen(world: Context, found: Status) -> Status:
+    """Return the status with what NSS says of the account: one whose name is gone, or is now
+    somebody else's, is refused, and nothing else would show it."""
+    if not found.enrolled or found.damage:
+        return found
+    try:
+        person, credentials = world.lookup(found.account), world.store.credentials(found.account)
+    except (NameServiceError, StoreError):
+        return found  # not known at this moment
+    if credentials is None or (person is not None and person.uid == credentials.uid):
+        return found
+    now = "the name is gone" if person is None else f"the name is uid {person.uid}'s now"
+    return replace(found, damage=f"enrolled as uid {credentials.uid}, and {now}")
+
+
 def _show_one(administrator: Administrator, found: Status, now: float) -> None:
     lines = [
         ("Account", found.account),
         ("Enrolled", _enrolled(found)),
         ("Locked", _locked(found, now)),
         ("Reason", found.reason),
-        ("Failures", str(found.failures)),
+        ("Wrong codes", str(found.failures)),
         ("Authenticators", ", ".join(found.authenticators)),
         ("Recovery codes", f"{found.recovery_codes} left" if found.enrolled else ""),
         ("Last used", _last_used(found, now) if found.enrolled else ""),

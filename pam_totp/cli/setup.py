@@ -27,12 +27,10 @@ _NEXT: Final = """\
 Keep a copy of {key} elsewhere, apart from any copy of
 {data}: without it every account must enroll anew.
 
-Nobody is asked for a code yet. What comes next:
+No login has changed by this. What turns it on:
 
-1. Start the service:
-     {service}
-2. Enroll an account, your own first:
-     {enroll}
+1. Start the service:         {service}
+2. Enroll, your own account:  {enroll}
 3. Have SSH ask for the code. In /etc/pam.d/sshd, put the second line in the
    place of the first:
      @include common-auth

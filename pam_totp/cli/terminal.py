@@ -79,7 +79,8 @@ def table(
     lines = max(header.count("\n") for header in headers)
     for header in headers:
         lowered = "\n" * (lines - header.count("\n")) + header
-        drawn.add_column(lowered, overflow="fold", no_wrap=header in unbroken)
+        least = max(map(len, header.split("\n")))
+        drawn.add_column(lowered, overflow="fold", no_wrap=header in unbroken, min_width=least)
     for row in rows:
         drawn.add_row(*(Text(plain(cell)) for cell in row))
     Console(file=sys.stdout, width=width, highlight=False, no_color=True).print(drawn)

@@ -161,10 +161,22 @@ def test_a_name_that_nss_has_forgotten(host: Host) -> None:
     store, now = host.world().store, time.time()
     drafted = enrollment.draft(store, Person("long gone", 4242), "phone", now)
     enrollment.keep(store, drafted, now, "test")
-    assert host.does("status", "long gone", "--json").json["enrolled"] is True
+    one = host.does("status", "long gone", "--json").json
+    assert one["enrolled"] is True
+    assert one["damage"] == "enrolled as uid 4242, and the name is gone"
     host.does("lock", "long gone", "--yes")
     assert host.does("unlock", "long gone").out == "long gone: unlocked\n"
     assert "enroll 'long gone'" in host.does("reset", "long gone", "--yes").out
+
+
+def test_a_name_that_is_somebody_elses_now(host: Host) -> None:
+    """An account whose uid has changed is refused at every login, and shown as that."""
+    store, now = host.world().store, time.time()
+    drafted = enrollment.draft(store, Person("daemon", 4242), "phone", now)
+    enrollment.keep(store, drafted, now, "test")
+    (one,) = host.does("status", "--json").json
+    assert one["damage"].startswith("enrolled as uid 4242, and the name is uid ")
+    assert "daemon is refused: enrolled as uid 4242" in host.does("status").err
 
 
 def test_damage_is_shown(enrolled: Host) -> None:
