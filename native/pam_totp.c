@@ -487,6 +487,19 @@ static void free_answers(struct pam_response *responses, uint32_t count)
 	free(responses);
 }
 
+/* SECURITY: an application that answers every prompt with the password would send
+ * it over as a code.  Where the password must not leave, that is no answer. */
+static void withhold_password(const struct call *call, const char **values)
+{
+	const char *password = string_item(call->pamh, PAM_AUTHTOK);
+
+	if (may_have_password(call) || password == NULL)
+		return;
+	for (uint32_t i = 0; i < call->prompt_count; i++)
+		if (values[i] != NULL && strcmp(values[i], password) == 0)
+			values[i] = NULL;
+}
+
 static void converse(struct call *call)
 {
 	const char *values[WIRE_MAX_MESSAGES];
@@ -495,6 +508,8 @@ static void converse(struct call *call)
 
 	if (code == PAM_SUCCESS)
 		code = get_answers(responses, call->prompt_count, values);
+	if (code == PAM_SUCCESS)
+		withhold_password(call, values);
 	reply(call, code, call->prompt_count, values);
 	free_answers(responses, call->prompt_count);
 }

@@ -64,7 +64,7 @@
  *
  * The password leaves the host only on `collect` and `local` lines: elsewhere
  * GET_AUTHTOK, and GET_ITEM or SET_ITEM of PAM_AUTHTOK or PAM_OLDAUTHTOK, are
- * answered PAM_PERM_DENIED.
+ * answered PAM_PERM_DENIED, and an answer to CONVERSE that is the password is absent.
  */
 #ifndef PAM_TOTP_WIRE_H
 #define PAM_TOTP_WIRE_H

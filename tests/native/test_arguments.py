@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from fake_service import Item, Peer, Reply, Script, Type, message, number, text
+from fake_service import (
+    Item,
+    Peer,
+    Reply,
+    Script,
+    Style,
+    Type,
+    message,
+    number,
+    prompts,
+    text,
+)
 from host_program import (
     AUTH_ERR,
     CODES,
@@ -143,3 +154,24 @@ def test_password_goes_on_to_the_next_module(bridge: Bridge) -> None:
     with bridge.service(collect, local):
         options = ("--answer", "Password=hunter2123456")
         assert bridge.login(stack=stack, options=options).codes() == [SUCCESS]
+
+
+@pytest.mark.parametrize("argument", ["", "authfail"])
+def test_password_as_an_answer_stays_in_the_host(bridge: Bridge, argument: str) -> None:
+    """An application that answers every prompt with the password sends no password over."""
+
+    def collect(peer: Peer) -> None:
+        peer.call()
+        peer.ask(Type.GET_AUTHTOK, text("Password: "))
+        peer.finish()
+
+    def check(peer: Peer) -> None:
+        peer.call()
+        asked = prompts((Style.ECHO_ON, "Code: "), (Style.ECHO_ON, "Again: "))
+        assert peer.ask_raw(asked) == Reply(SUCCESS, (None, "hunter22"))
+        peer.finish()
+
+    stack = ["auth required {module} collect", f"auth required {{module}} {argument}"]
+    answers = ("Password=hunter2", "Code=hunter2", "Again=hunter22")
+    with bridge.service(collect, check):
+        bridge.login(stack=stack, options=[part for a in answers for part in ("--answer", a)])
