@@ -31,17 +31,13 @@ No login has changed by this. What turns it on:
 
 1. Start the service:         {service}
 2. Enroll, your own account:  {enroll}
-3. Have SSH ask for the code. In /etc/pam.d/sshd, put the second line in the
-   place of the first:
-     @include common-auth
-     @include pam-totp
-   and let sshd ask questions:
-     cp {drop_in} \\
-        /etc/ssh/sshd_config.d/
-     systemctl reload ssh
+3. Have SSH ask whoever has enrolled for the code:
+     sed -i 's/^@include common-auth/@include pam-totp/' /etc/pam.d/sshd
+     install -m 644 {drop_in} \\
+       /etc/ssh/sshd_config.d/ && systemctl reload ssh
 
-Keep this session open until a new login has worked. To go back, write
-"@include common-auth" again."""
+Keep this session open until a new login has worked. The way back:
+     sed -i 's/^@include pam-totp$/@include common-auth/' /etc/pam.d/sshd"""
 
 
 @click.command()
