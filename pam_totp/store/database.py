@@ -164,6 +164,8 @@ def _hint(text: str) -> str | None:
         return "make room on the file system, and look at its health"
     if "readonly" in text:
         return "mount the file system writable"
+    if "unable to open" in text:  # SQLite keeps two files beside it, and could not make them
+        return "see that the file system is writable and has room"
     return "pam-totp store renew" if _is_damage(text) else None
 
 
