@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from pam_totp import recovery
@@ -59,13 +58,11 @@ def split_static_challenge(text: str) -> Field:
 
     Raises Malformed; such a field is never handed on as a password.
     """
-    parts = text.split(":")
-    if len(parts) != 3:
-        raise Malformed("SCRV1 wants two base64 parts")
+    parts = text.removeprefix(_SCRV1).split(":")
     try:
-        password, code = (base64.b64decode(p, validate=True).decode() for p in parts[1:])
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise Malformed("SCRV1 does not decode") from error
+        password, code = (base64.b64decode(part, validate=True).decode() for part in parts)
+    except ValueError as error:
+        raise Malformed("SCRV1 wants two base64 parts") from error
     if "\0" in password or "\0" in code:
         raise Malformed("SCRV1 holds a NUL")
     return Field(password, code)
