@@ -33,7 +33,7 @@ def program() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="pamhost-"))
     directory.chmod(0o755)
     built = directory / "pamhost"
-    make = ["make", "-s", "-C", SOURCES, f"BUILD={directory}", built]
+    make: list[str | Path] = ["make", "-s", "-C", SOURCES, f"BUILD={directory}", built]
     subprocess.run(make, check=True, env=ENVIRONMENT)
     return built
 
