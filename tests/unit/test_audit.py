@@ -1,0 +1,80 @@
+"""Log lines that nobody can forge or split."""
+
+from __future__ import annotations
+
+import re
+import syslog
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pam_totp import audit
+
+_FIELD = re.compile(r'([a-z]+)=(?:([A-Za-z0-9._:/@%+-]+)|"((?:[^"\\]|\\["\\]|\\x[0-9a-f]{2})*)")')
+_ESCAPE = re.compile(rb'\\(?:x([0-9a-f]{2})|(["\\]))')
+# Bytes that are no UTF-8 come as PAM's strings do: surrogates U+DC80 to U+DCFF.
+VALUES = st.binary(max_size=80).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+
+
+def read(line: str) -> dict[str, str]:
+    """Read a line as a program would that knows docs/log.md."""
+    found, at = {}, 0
+    while at < len(line):
+        match = _FIELD.match(line, at)
+        assert match, line[at:]
+        found[match[1]] = match[2] or _unquoted(match[3])
+        at = match.end()
+        assert at == len(line) or line[at] == " "
+        at += 1
+    return found
+
+
+def _unquoted(text: str) -> str:
+    raw = _ESCAPE.sub(lambda m: bytes.fromhex(m[1].decode()) if m[1] else m[2], text.encode())
+    return raw.decode("utf-8", "surrogateescape")
+
+
+@given(st.dictionaries(st.sampled_from(["verdict", "account", "rhost", "detail"]), VALUES))
+def test_a_line_is_read_back(fields: dict[str, str]) -> None:
+    """Whatever the values, a line is printable ASCII and reads back as the same fields."""
+    line = audit.line(fields)
+    assert line.isascii()
+    assert line.isprintable() or not line
+    assert read(line) == {key: value for key, value in fields.items() if value}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("alice", "alice"),
+        ("a b", '"a b"'),
+        ("x\nverdict=accepted", r'"x\x0averdict=accepted"'),
+        ('" verdict=accepted account="root', r'"\" verdict=accepted account=\"root"'),
+        ("back\\slash", r'"back\\slash"'),
+        ("\x1b[2J", r'"\x1b[2J"'),
+        ("\u202e", r'"\xe2\x80\xae"'),
+        ("\udcff", r'"\xff"'),
+        ("alice\n", r'"alice\x0a"'),
+        ("%n%s", "%n%s"),
+        ("a=b", '"a=b"'),
+    ],
+)
+def test_values(value: str, shown: str) -> None:
+    """A value that is not plain stands in quotes, every strange byte escaped."""
+    assert audit.line({"account": value}) == f"account={shown}"
+
+
+def test_a_long_value_is_cut() -> None:
+    """A client cannot fill the log with one line: what is long is cut, and says so."""
+    line = audit.line({"account": "a" * 100_000, "rhost": "\xff" * 100_000})
+    assert len(line) < 3000
+    assert line.count('..."') == 2
+
+
+def test_to_authpriv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines go to syslog's authpriv; a `%` is no format there."""
+    calls: list[tuple[int, str]] = []
+    monkeypatch.setattr(syslog, "syslog", lambda *call: calls.append(call))
+    audit.to_syslog(syslog.LOG_NOTICE, "account=%n")
+    assert calls == [(syslog.LOG_AUTHPRIV | syslog.LOG_NOTICE, "account=%n")]
