@@ -63,7 +63,11 @@ def memory(pid: int) -> str:
     """Return the resident and the proportional memory of a process, in MiB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     rss, pss = (re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE) for name in ("Rss", "Pss"))
-    return f"RSS {int(rss[1]) / 1024:.1f} MiB, PSS {int(pss[1]) / 1024:.1f} MiB" if rss and pss else "?"
+    return (
+        f"RSS {int(rss[1]) / 1024:.1f} MiB, PSS {int(pss[1]) / 1024:.1f} MiB"
+        if rss and pss
+        else "?"
+    )
 
 
 def _synced(fd: int, at: int) -> float:

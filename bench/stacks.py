@@ -65,8 +65,9 @@ def make_accounts(count: int, data: Path) -> list[Account]:
     """Make accounts that NSS knows, and enroll each in every module, with files below `data`."""
     people = [Person(f"bench{number:04}", _FIRST_UID + number) for number in range(count)]
     with Path("/etc/passwd").open("a") as passwd:
-        for person in people:
-            passwd.write(f"{person.name}:x:{person.uid}:65534::/nonexistent:/usr/sbin/nologin\n")
+        passwd.writelines(
+            f"{p.name}:x:{p.uid}:65534::/nonexistent:/usr/sbin/nologin\n" for p in people
+        )
     accounts = _enrolled(people, data)
     _write_google(accounts, data / "google")
     _write_oath(accounts, data / "users.oath")

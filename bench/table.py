@@ -55,7 +55,9 @@ class Times:
 
 def table(times: Times) -> str:
     """Return the table, as Markdown."""
-    head = "| login, `pam_start` to `pam_end` | median | p90 | of google-authenticator | of pam_oath |"
+    head = (
+        "| login, `pam_start` to `pam_end` | median | p90 | of google-authenticator | of pam_oath |"
+    )
     rows = [_row(times, stack, label) for stack, label in _ROWS.items() if stack in times.rounds]
     return "\n".join([head, "|---|--:|--:|--:|--:|", *rows])
 
