@@ -60,7 +60,7 @@ def _issuer(value: Any) -> str:
 
 
 def _path(value: Any) -> Path:
-    if not isinstance(value, str) or not value.startswith("/"):
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
         raise ValueError("an absolute path")
     return Path(value)
 
@@ -149,20 +149,39 @@ def load(path: Path = DEFAULT_PATH) -> Config:
 
 def parse(text: str, name: str) -> Config:
     """Return the configuration that `text` says; `name` is what errors call it."""
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ConfigError(f"{name}{line}: not YAML") from None
-    found = {} if found is None else found
-    if not isinstance(found, dict):
-        raise ConfigError(f"{name}: expected lines of the form `option: value`")
+    found = _read(text, name)
     known = {option.name: option for option in OPTIONS}
     for key in found:
         if key not in known:
             raise ConfigError(f"{name}: unknown option {key!r}", hint=f"known: {', '.join(known)}")
     return Config(**{o.attribute: _value(o, found, name) for o in OPTIONS})
+
+
+def _read(text: str, name: str) -> dict[Any, Any]:
+    try:
+        node, found = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise ConfigError(f"{name}{line}: not YAML") from None
+    except ValueError as error:  # a date that there is not, `!!int abc`
+        raise ConfigError(f"{name}: {error}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{name}: expected lines of the form `option: value`")
+    _check_said_once([key for key, _ in node.value], name)
+    return found
+
+
+def _check_said_once(keys: list[yaml.Node], name: str) -> None:
+    """Raise ConfigError for an option that stands there twice: YAML would take the last."""
+    said: set[Any] = set()
+    for key in keys:
+        if str(key.value) in said:
+            line = key.start_mark.line + 1
+            raise ConfigError(f"{name}, line {line}: {key.value} stands there twice")
+        said.add(str(key.value))
 
 
 def _value(option: Option, found: dict[str, Any], name: str) -> Any:

@@ -33,6 +33,8 @@ def load(path: Path) -> Keyring:
     if not found or not all(found):
         raise StoreDamaged(f"{path}: expected lines of 8 hex digits, a blank, 64 hex digits")
     keys = {m[1]: Secret(bytes.fromhex(m[2])) for m in found if m}
+    if len(keys) != len(lines):
+        raise StoreDamaged(f"{path}: expected an id of its own for each key")
     return Keyring(lines[0][:8], keys)
 
 
