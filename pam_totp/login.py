@@ -209,6 +209,10 @@ class Login:
     def _without_code(self, who: Who) -> Verdict:
         if who.state.lock is not None:
             return self._note(who, Verdict.LOCKED_BY_ADMINISTRATOR)
+        if who.person is None:
+            # A directory that has gone quiet looks like this, and so does an enrolled name in
+            # a spelling that the password's module takes and NSS does not.
+            return self._said(who, Verdict.UNKNOWN_ACCOUNT)
         return self._said(who, Verdict.NOT_NEEDED)
 
     def _checked(self, who: Who, typed: str | None) -> Verdict:

@@ -47,7 +47,7 @@ def outward(verdict: Verdict) -> Outward:
             return Outward(PAM_AUTHINFO_UNAVAIL, syslog.LOG_ERR, delayed=False)
         case Verdict.LOCKED_BY_ADMINISTRATOR | Verdict.OTHER_UID | Verdict.NOT_ENROLLED:
             return _TO_LOOK_AT
-        case Verdict.NOT_ALLOWED | Verdict.MALFORMED:
+        case Verdict.UNKNOWN_ACCOUNT | Verdict.NOT_ALLOWED | Verdict.MALFORMED:
             return _TO_LOOK_AT
         case (
             Verdict.WRONG_CODE

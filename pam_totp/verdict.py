@@ -23,6 +23,7 @@ class Verdict(Enum):
     LOCKED_BY_ADMINISTRATOR = "locked-by-administrator"  # until an administrator acts
 
     NOT_ENROLLED = "not-enrolled"  # a code was needed and there is nothing to check it with
+    UNKNOWN_ACCOUNT = "unknown-account"  # neither NSS nor the store knows the name
     OTHER_UID = "other-uid"  # the name now belongs to somebody else, or to nobody
     NOT_ALLOWED = "not-allowed"  # a host that is not root asked for another's account
     MALFORMED = "malformed"  # what the client sent cannot be taken apart

@@ -11,6 +11,7 @@ from tests.system.lab import directory, host, records, stacks
 from tests.system.lab.directory import DirectoryPerson
 from tests.system.lab.host import AUTH_ERR, SUCCESS, UNAVAILABLE
 from tests.system.lab.journal import Journal
+from tests.system.lab.person import Person
 from tests.system.lab.phone import Phone
 from tests.system.lab.product import Service
 
@@ -83,6 +84,13 @@ def test_directory_that_forgets(member: DirectoryPerson, phone: Phone, journal: 
     assert journal.verdicts(member.name) == ["other-uid"]
     directory.ACCOUNTS.write_text(accounts)
     assert host.login(RIGHT, member.name, code=code).result == SUCCESS
+
+
+def test_spelling_that_nss_does_not_know(person: Person, journal: Journal) -> None:
+    """A password module that takes `ALICE` for `alice` lets nobody in without alice's code."""
+    typed = person.name.upper()
+    assert host.login(RIGHT, typed).result == AUTH_ERR
+    assert journal.verdicts(typed) == ["unknown-account"]
 
 
 def test_name_that_changes_hands(member: DirectoryPerson, phone: Phone, journal: Journal) -> None:
