@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from pam_totp import config, enrollment
-from pam_totp.account import Authenticator, Credentials, Person
+from pam_totp.account import AccountState, Authenticator, Credentials, Person
 from pam_totp.answer import Answer, parse
 from pam_totp.context import Context
+from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wrong_password
 from pam_totp.errors import NameServiceError
 from pam_totp.event import Event
+from pam_totp.lockout import Counter
 from pam_totp.login import Login
 from pam_totp.otp import Parameters
 from pam_totp.secret import Secret
@@ -53,6 +55,42 @@ def typed(text: str) -> Answer:
 def keyring(id_: str = "0badcafe", byte: bytes = b"k") -> Keyring:
     """Return a ring of one key."""
     return Keyring(id_, {id_: Secret(byte * 32)})
+
+
+@dataclass
+class Account:
+    """An account to which attempts are made one after the other, each seeing what the one
+    before has left; wrong passwords are counted for each address."""
+
+    credentials: Credentials | None
+    state: AccountState = AccountState(enrolled=1, version=1)
+    sources: dict[str, Counter] = field(default_factory=dict)
+    rules: Rules = Rules()
+    person: Person | None = ALICE
+
+    def attempt(
+        self, answer: str, now: float, source: str = OFFICE, door: Door = Door.ROOT
+    ) -> Attempt:
+        """Return an attempt."""
+        return Attempt(self.person, typed(answer), answer, now, source, door)
+
+    def tries(self, answer: str, now: float, **more: Any) -> Decision:
+        """Let somebody answer, and remember what is to be remembered."""
+        return self._kept(self.attempt(answer, now, **more), decide)
+
+    def wrong_password(self, now: float, source: str = OFFICE) -> Decision:
+        """Let somebody give a wrong password."""
+        return self._kept(self.attempt("", now, source), wrong_password)
+
+    def verdict(self, answer: str, now: float, **more: Any) -> Verdict:
+        """Return the verdict on an answer, remembered."""
+        return self.tries(answer, now, **more).verdict
+
+    def _kept(self, attempt: Attempt, decision: Any) -> Decision:
+        source = self.sources.get(attempt.source, Counter())
+        made = decision(attempt, Subject(self.credentials, self.state, source), self.rules)
+        self.state, self.sources[attempt.source] = made.state, made.source
+        return made
 
 
 @dataclass
