@@ -1,7 +1,7 @@
 """Files are trusted by descriptor, and written by a ritual.
 
 A file counts if, seen through the open descriptor, it is a regular file of the expected owner
-with one link and no rights for others.  Races that remain: whoever can write the directory can
+with one name and no rights for others.  Races that remain: whoever can write the directory can
 exchange the file between two logins; the directory is checked the same way and is root's alone.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +21,9 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O
 
 
 def check(found: os.stat_result, what: str) -> None:
-    """Raise StoreDamaged unless `found` is a private regular file of ours with one link."""
+    """Raise StoreDamaged unless `found` is a private regular file of ours with one name."""
     if not stat.S_ISREG(found.st_mode):
-        raise StoreDamaged(f"{what}: not a regular file")
+        raise StoreDamaged(f"{what}: not a regular file", hint=_put_back(what))
     if found.st_uid != os.geteuid():
         raise StoreDamaged(
             f"{what}: owned by uid {found.st_uid}", hint=f"chown {os.geteuid()} {what}"
@@ -32,8 +33,11 @@ def check(found: os.stat_result, what: str) -> None:
             f"{what}: mode {stat.S_IMODE(found.st_mode):04o} lets others in",
             hint=f"chmod 0600 {what}",
         )
-    if found.st_nlink != 1:
-        raise StoreDamaged(f"{what}: has {found.st_nlink} links, expected one")
+    if found.st_nlink > 1:  # none at all: replaced since it was opened, and whole all the same
+        raise StoreDamaged(
+            f"{what}: has {found.st_nlink} names, expected one",
+            hint=f"find the others and remove them: find / -xdev -samefile {what}",
+        )
 
 
 def open_directory(path: Path) -> int:
@@ -54,23 +58,27 @@ def open_directory(path: Path) -> int:
     return fd
 
 
-def read(name: str | Path, *, directory: int | None = None) -> bytes:
-    """Return a trusted file's bytes.  Raises FileNotFoundError, StoreDamaged, StoreError."""
+def read(name: str | Path, *, directory: int | None = None, shown: Path | None = None) -> bytes:
+    """Return a trusted file's bytes; `shown` is what errors and hints call it.
+
+    Raises FileNotFoundError, StoreDamaged, StoreError.
+    """
+    what = str(shown or name)
     try:
         fd = os.open(name, _READ, dir_fd=directory)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StoreDamaged(f"{name}: {error.strerror}") from error
+        raise StoreDamaged(f"{what}: {error.strerror}", hint=_put_back(what)) from error
     try:
-        check(os.fstat(fd), str(name))
+        check(os.fstat(fd), what)
         data = os.read(fd, _LARGEST + 1)
     except OSError as error:
-        raise StoreError(f"{name}: {error.strerror}") from error
+        raise StoreError(f"{what}: {error.strerror}") from error
     finally:
         os.close(fd)
     if len(data) > _LARGEST:
-        raise StoreDamaged(f"{name}: larger than a record can be")
+        raise StoreDamaged(f"{what}: larger than a record can be", hint=_put_back(what))
     return data
 
 
@@ -93,7 +101,8 @@ def write(directory: int, name: str, data: bytes, mode: int = 0o600) -> None:
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
     except OSError as error:
-        remove(directory, temporary)
+        with suppress(StoreError):  # where nothing can be written nothing can be removed
+            remove(directory, temporary)
         raise StoreError(f"{name}: {error.strerror}", hint=_hint(error)) from error
 
 
@@ -112,6 +121,10 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _put_back(what: str) -> str:
+    return f"put {what} back from its copy"
 
 
 def _hint(error: OSError) -> str | None:
