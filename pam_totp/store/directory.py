@@ -62,8 +62,12 @@ class DirectoryStore:
 
     def subject(self, account: str) -> Subject:
         """Return all that is known of an account, as of one moment."""
-        with self._database.looking() as connection:
-            return self._subject(connection, account, "")
+        try:
+            return self._looked(account)
+        except StoreDamaged:
+            # Whoever enrolls may have replaced the file between the look at the state and the
+            # look at it; what is damaged is so at a second look too.
+            return self._looked(account)
 
     def step(self, account: str, source: str, decision: Callable[[Subject], tuple[T, Change]]) -> T:
         key = rows.key_of(account)
@@ -96,7 +100,11 @@ class DirectoryStore:
                 subject = self._subject(connection, account, "")
                 wanted = change(subject)
                 version = subject.state.version + 1
-                rows.put_state(connection, key, replace(subject.state, version=version))
+                # The file that is there counts from here, also if the enrollment that wrote it
+                # was cut short: else a second one cut short would leave a file of no version.
+                counted = subject.credentials.version if subject.credentials else None
+                given_out = replace(subject.state, enrolled=counted, version=version)
+                rows.put_state(connection, key, given_out)
             self.write_credentials(account, replace(wanted.credentials, version=version))
             with self._database.writing() as connection:
                 state = wanted.state(rows.state(connection, key))
@@ -159,6 +167,10 @@ class DirectoryStore:
         finally:
             os.close(fd)
 
+    def _looked(self, account: str) -> Subject:
+        with self._database.looking() as connection:
+            return self._subject(connection, account, "")
+
     def _subject(self, connection: sqlite3.Connection, account: str, source: str) -> Subject:
         store_id = self._verified(connection)
         key = rows.key_of(account)
@@ -199,7 +211,9 @@ class DirectoryStore:
         return f"put {self._path / SECRETS} back from its copy, or: pam-totp reset {account}"
 
     def _read(self, store_id: str, account: str) -> Credentials:
-        sealed = trust.read(rows.key_of(account), directory=self._secrets)
+        key = rows.key_of(account)
+        shown = self._path / SECRETS / key
+        sealed = trust.read(key, directory=self._secrets, shown=shown)
         try:
             version, plain = self._keyring.open(sealed, _place(store_id, account))
         except SealError as error:
