@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -564,13 +564,15 @@ def test_a_read_only_file_system(world: World, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_disk_that_fails(world: World) -> None:
     """An error after which SQLite has ended the transaction by itself is told as it is."""
-    for transaction in (world.store._database.looking, world.store._database.writing):
-        with (
-            pytest.raises(StoreError, match="disk I/O error") as caught,
-            transaction() as connection,
-        ):
+
+    def fail(transaction: AbstractContextManager[sqlite3.Connection]) -> None:
+        with transaction as connection:
             connection.execute("ROLLBACK")
             raise sqlite3.OperationalError("disk I/O error")
+
+    for transaction in (world.store._database.looking, world.store._database.writing):
+        with pytest.raises(StoreError, match="disk I/O error") as caught:
+            fail(transaction())
         assert caught.value.hint
 
 
