@@ -71,8 +71,10 @@ def read(name: str | Path, *, directory: int | None = None, shown: Path | None =
     except OSError as error:
         raise StoreDamaged(f"{what}: {error.strerror}", hint=_put_back(what)) from error
     try:
-        check(os.fstat(fd), what)
-        data = os.read(fd, _LARGEST + 1)
+        found = os.fstat(fd)
+        check(found, what)
+        # As much as is there: a buffer of _LARGEST would cost more than the reading does.
+        data = os.read(fd, min(found.st_size, _LARGEST) + 1)
     except OSError as error:
         raise StoreError(f"{what}: {error.strerror}") from error
     finally:
