@@ -68,15 +68,12 @@ class Database:
 
     @contextmanager
     def looking(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one consistent look.  Raises StoreError and StoreDamaged."""
+        """A connection to look with; each statement is one consistent look.
+
+        Raises StoreError and StoreDamaged.
+        """
         with self._locks[False], _translated(self._path):
-            connection = self._connection(writes=False)
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                if connection.in_transaction:  # SQLite ends it by itself on some errors
-                    connection.execute("ROLLBACK")
+            yield self._connection(writes=False)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -54,8 +54,9 @@ class DirectoryStore:
 
     def look(self, account: str) -> AccountState:
         with self._database.looking() as connection:
-            self._verified(connection)
-            return rows.state(connection, rows.key_of(account))
+            found, state, _ = rows.subject(connection, rows.key_of(account), "")
+            self._verify(found)
+            return state
 
     def credentials(self, account: str) -> Credentials | None:
         return self.subject(account).credentials
@@ -86,7 +87,7 @@ class DirectoryStore:
     ) -> None:
         key = rows.key_of(account)
         with self._database.writing() as connection:
-            self._verified(connection)
+            self._verify(identity.of_database(connection))
             _change_state(connection, key, change)
             if forget_sources:
                 rows.forget_sources(connection, key)
@@ -120,13 +121,13 @@ class DirectoryStore:
         key = rows.key_of(account)
         with self.writers_lock():
             with self._database.writing() as connection:
-                self._verified(connection)
+                self._verify(identity.of_database(connection))
                 _change_state(connection, key, removed)
             trust.remove(self._secrets, key)
 
     def accounts(self) -> Iterator[tuple[str, AccountState]]:
         with self._database.looking() as connection:
-            self._verified(connection)
+            self._verify(identity.of_database(connection))
             found = list(rows.states(connection))
         for key, state in found:
             yield rows.name_of(key), state
@@ -172,16 +173,15 @@ class DirectoryStore:
             return self._subject(connection, account, "")
 
     def _subject(self, connection: sqlite3.Connection, account: str, source: str) -> Subject:
-        store_id = self._verified(connection)
-        key = rows.key_of(account)
-        state = rows.state(connection, key)
+        found, state, counter = rows.subject(connection, rows.key_of(account), source)
+        store_id = self._verify(found)
         credentials = None if state.enrolled is None else self._counted(store_id, account, state)
-        return Subject(credentials, state, rows.source(connection, key, source))
+        return Subject(credentials, state, counter)
 
-    def _verified(self, connection: sqlite3.Connection) -> str:
+    def _verify(self, of_database: identity.Identity) -> str:
         """Return the store's id; raise unless secrets and state belong together."""
         known = identity.of_secrets(self._secrets)
-        if identity.of_database(connection) != known:
+        if of_database != known:
             raise StoreDamaged(
                 f"{self._path}: secrets and state.db are of different generations: one of "
                 "them was lost, exchanged or restored alone",

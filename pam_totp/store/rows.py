@@ -16,6 +16,7 @@ from pam_totp.errors import StoreError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
 from pam_totp.store import codec
+from pam_totp.store.identity import Identity
 
 EVENTS_KEPT: Final = 1_000_000
 _PRUNE_EVERY: Final = 1_000
@@ -24,6 +25,15 @@ _WORD_BYTES: Final = 1_000
 _SOURCES_KEPT: Final = 1_000
 # What a log reader may see as it is: printable ASCII, but for the sign of the encoding.
 _PLAIN: Final = " !#$&'()*+,/:;<=>?@[]^`{|}~\"\\"
+
+# One statement is one consistent look, and costs a login less than four.
+_SUBJECT: Final = """
+SELECT
+    (SELECT value FROM meta WHERE name = 'store'),
+    (SELECT value FROM meta WHERE name = 'generation'),
+    (SELECT state FROM account WHERE name = ?1),
+    (SELECT counter FROM source WHERE account = ?1 AND source = ?2)
+"""
 
 
 def key_of(account: str) -> str:
@@ -45,10 +55,23 @@ def name_of(key: str) -> str:
     return urllib.parse.unquote_to_bytes(key).decode("utf-8", "surrogateescape")
 
 
+def subject(
+    connection: sqlite3.Connection, key: str, address: str
+) -> tuple[Identity, AccountState, Counter]:
+    """Return the database's identity, an account's state (NOBODY if there is none) and the
+    count of wrong passwords for it from one address, as of one moment."""
+    (row,) = connection.execute(_SUBJECT, (key, address)).fetchall()
+    store, generation, state, counter = row
+    return (
+        (store or "", generation or ""),
+        codec.state_from_text(state) if state else NOBODY,
+        codec.counter_from_text(counter) if counter else Counter(),
+    )
+
+
 def state(connection: sqlite3.Connection, key: str) -> AccountState:
     """Return an account's state; NOBODY if there is none."""
-    row = connection.execute("SELECT state FROM account WHERE name = ?", (key,)).fetchone()
-    return codec.state_from_text(row[0]) if row else NOBODY
+    return subject(connection, key, "")[1]
 
 
 def states(connection: sqlite3.Connection) -> Iterator[tuple[str, AccountState]]:
@@ -63,14 +86,6 @@ def put_state(connection: sqlite3.Connection, key: str, changed: AccountState) -
         "INSERT INTO account VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state",
         (key, codec.state_to_text(changed)),
     )
-
-
-def source(connection: sqlite3.Connection, key: str, address: str) -> Counter:
-    """Return the count of wrong passwords for an account from one address."""
-    row = connection.execute(
-        "SELECT counter FROM source WHERE account = ? AND source = ?", (key, address)
-    ).fetchone()
-    return codec.counter_from_text(row[0]) if row else Counter()
 
 
 def put_source(connection: sqlite3.Connection, key: str, address: str, counter: Counter) -> None:
