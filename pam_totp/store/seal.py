@@ -13,7 +13,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -49,10 +49,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The sealing keys by their ids (8 hex digits); `current` seals, all of them open."""
+    """The sealing keys by their ids (8 hex digits); `current` seals, all of them open.
+
+    Raises UnknownKey if `current` is not among them.
+    """
 
     current: str
     keys: dict[str, Secret]
+    _fingerprint_key: Secret = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Derived once: it is of no record, and each login needs it.
+        derived = Secret(self._derived(self.current, b"", b"fingerprint"))
+        object.__setattr__(self, "_fingerprint_key", derived)
 
     def seal(self, plain: bytes, place: Place, version: int, random: Random = os.urandom) -> bytes:
         """Return `plain` sealed for one place and version."""
@@ -76,7 +85,7 @@ class Keyring:
 
     def fingerprint(self, text: str) -> str:
         """Return a keyed hash of `text`, 16 hex digits."""
-        key = self._derived(self.current, b"", b"fingerprint")
+        key = self._fingerprint_key.reveal()
         raw = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2s(raw, key=key, digest_size=8).hexdigest()
 
