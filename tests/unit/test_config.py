@@ -35,9 +35,9 @@ FLIPPED: dict[str, tuple[Any, Any]] = {
     "fail-delay": (0, 0.0),
     "person-timeout": (10.5, 10.5),
 }
-TEXTS = [42, True, None, [], {}, "", "  ", "two\nlines", "\x1b[2J"]
-PATHS = [42, True, None, [], "", "relative/path", "~/path", "/a\0b"]
-WRONG = {
+TEXTS: list[Any] = [42, True, None, [], {}, "", "  ", "two\nlines", "\x1b[2J"]
+PATHS: list[Any] = [42, True, None, [], "", "relative/path", "~/path", "/a\0b"]
+WRONG: dict[str, list[Any]] = {
     "issuer": [*TEXTS, "with: colon"],
     "data-directory": PATHS,
     "key-file": PATHS,

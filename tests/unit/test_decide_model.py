@@ -51,7 +51,7 @@ class Model:
         self.spent |= {text} & set(CODES)
         for index, step in steps:
             self.last[index] = max(self.last[index], step)
-        self.failed[door] = []
+        self.failed[door], self.until[door] = [], 0.0
         self.row = 0 if door == "root" else self.row
         return "accepted"
 

@@ -230,7 +230,7 @@ def test_anothers_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that belongs to somebody else is not trusted, and the hint takes it back."""
     world.enroll()
     owner = os.geteuid() + 1
-    monkeypatch.setattr(trust.os, "geteuid", lambda: owner)
+    monkeypatch.setattr(os, "geteuid", lambda: owner)
     with pytest.raises(StoreDamaged, match=f"owned by uid {owner - 1}") as caught:
         trust.read(secret_file(world))
     assert "chown" in (caught.value.hint or "")
@@ -416,7 +416,7 @@ def test_a_write_is_killed(world: World, moment: str) -> None:
                 real(*args, **more)
             os._exit(9)
 
-        setattr(trust.os, hook, dying)
+        setattr(os, hook, dying)
         enroll_more(store)
 
     with pytest.raises(AssertionError, match="died"):
@@ -469,7 +469,7 @@ def test_a_file_replaced_while_it_is_read(world: World, monkeypatch: pytest.Monk
             copy.rename(path)
         return fstat(fd)
 
-    monkeypatch.setattr(trust.os, "fstat", late)
+    monkeypatch.setattr(os, "fstat", late)
     assert trust.read(path)
 
 
@@ -554,8 +554,8 @@ def test_a_read_only_file_system(world: World, monkeypatch: pytest.MonkeyPatch) 
 
     fd = trust.open_directory(world.directory / "secrets")
     with monkeypatch.context() as patched:
-        patched.setattr(trust.os, "open", read_only)
-        patched.setattr(trust.os, "unlink", read_only)
+        patched.setattr(os, "open", read_only)
+        patched.setattr(os, "unlink", read_only)
         with pytest.raises(StoreError, match="record: Read-only") as caught:
             trust.write(fd, "record", b"new")
     assert caught.value.hint == "mount the file system writable"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pam_totp import administration
+from pam_totp import administration, login
 from pam_totp.account import NOBODY, Person
 from pam_totp.outward import outward
 from pam_totp.verdict import Verdict
@@ -297,11 +297,16 @@ def test_wrong_password_and_wrong_code_look_alike(world: World) -> None:
     assert delays == [[FAIL_DELAY]] * 8
 
 
-def test_a_stranger_is_counted_in_a_table_of_fixed_size(world: World) -> None:
+def test_a_stranger_is_counted_in_a_table_of_fixed_size(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names that nobody has leave no account behind, and no more rows than the table has."""
+    monkeypatch.setattr(login, "_STRANGERS", 4)
     for number in range(50):
         wrong_password(world, f"stranger{number}")
     assert list(world.store.accounts()) == []
+    with world.store._database.looking() as connection:
+        assert connection.execute("SELECT count(*) FROM source").fetchone() == (4,)
 
 
 def test_a_wrong_password_of_somebody_not_enrolled(world: World) -> None:

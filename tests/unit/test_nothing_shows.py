@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import string
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -122,7 +121,7 @@ def field(sent: Sent, code: str) -> str:
 
 
 @pytest.fixture(name="phone")
-def phone_fixture(world: World) -> Iterator[Phone]:
+def phone_fixture(world: World) -> Phone:
     """Alice has enrolled, and has logged in once, with a recovery code."""
     phone = world.enroll()
     world.check(phone.recovery_codes[0])

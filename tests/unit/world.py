@@ -33,6 +33,7 @@ NOON: Final = 1_900_000_800.0  # the beginning of a step of 15, 30, 60 and 120 s
 ALICE: Final = Person("alice", 1001)
 BOB: Final = Person("bob", 1002)
 STANDARD: Final = Parameters()
+Deciding = Callable[[Attempt, Subject, Rules], Decision]
 PASSWORD_PROMPT: Final = "Password: "
 CODE_PROMPT: Final = "Verification code: "
 OFFICE: Final = "192.0.2.7"
@@ -86,7 +87,7 @@ class Account:
         """Return the verdict on an answer, remembered."""
         return self.tries(answer, now, **more).verdict
 
-    def _kept(self, attempt: Attempt, decision: Any) -> Decision:
+    def _kept(self, attempt: Attempt, decision: Deciding) -> Decision:
         source = self.sources.get(attempt.source, Counter())
         made = decision(attempt, Subject(self.credentials, self.state, source), self.rules)
         self.state, self.sources[attempt.source] = made.state, made.source
