@@ -64,8 +64,8 @@ def subject(
     store, generation, state, counter = row
     return (
         (store or "", generation or ""),
-        codec.state_from_text(state) if state else NOBODY,
-        codec.counter_from_text(counter) if counter else Counter(),
+        NOBODY if state is None else codec.state_from_text(state),
+        Counter() if counter is None else codec.counter_from_text(counter),
     )
 
 
