@@ -318,7 +318,7 @@ def test_state_that_others_can_reach(world: World) -> None:
     refused(world)
 
 
-@pytest.mark.parametrize("state", ["{}", "[]", "no json", '{"v":2,"version":1}', '{"v":1}', "7"])
+@pytest.mark.parametrize("state", ["", "{}", "[]", "no json", '{"v":2,"version":1}', '{"v":1}', "7"])
 def test_a_state_that_cannot_be_read(world: World, state: str) -> None:
     """A state that is not of this version's form is damage, and its text is in no message."""
     world.enroll()
