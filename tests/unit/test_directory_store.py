@@ -290,21 +290,26 @@ def test_state_is_lost_while_open(world: World) -> None:
 
 
 def test_state_is_exchanged_while_open(world: World, tmp_path: Path) -> None:
-    """With another store's state.db in the place of the own one everybody is refused; with
-    the own one back, logins go on."""
+    """With another store's state.db in the place of the own one, its log beside it, everybody
+    is refused at once; with the own one back, all that was remembered still is."""
     phone = world.enroll()
+    assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
     founding.create(tmp_path / "other")
     aside = tmp_path / "aside"
     aside.mkdir()
-    world.store._database.close()  # no WAL is left: a file by file exchange
-    (world.directory / "state.db").rename(aside / "state.db")
+    for path in world.directory.glob("state.db*"):
+        path.rename(aside / path.name)
     shutil.copy2(tmp_path / "other/state.db", world.directory / "state.db")
     for name in ("alice", "bob"):
         assert world.login(Talk(name)).check() is Verdict.UNAVAILABLE
         assert "different generations" in world.lines[-1]
-    world.store._database.close()
-    (aside / "state.db").rename(world.directory / "state.db")
-    assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
+        assert world.login(Talk(name)).wrong_password() is Verdict.UNAVAILABLE
+    for path in world.directory.glob("state.db*"):
+        path.unlink()
+    for path in aside.iterdir():
+        path.rename(world.directory / path.name)
+    assert world.check(phone.code(NOON)) is Verdict.REPLAYED_CODE
+    assert world.check(phone.code(NOON, 1)) is Verdict.ACCEPTED
 
 
 def test_state_that_others_can_reach(world: World) -> None:
@@ -318,7 +323,9 @@ def test_state_that_others_can_reach(world: World) -> None:
     refused(world)
 
 
-@pytest.mark.parametrize("state", ["", "{}", "[]", "no json", '{"v":2,"version":1}', '{"v":1}', "7"])
+@pytest.mark.parametrize(
+    "state", ["", "{}", "[]", "no json", '{"v":2,"version":1}', '{"v":1}', "7"]
+)
 def test_a_state_that_cannot_be_read(world: World, state: str) -> None:
     """A state that is not of this version's form is damage, and its text is in no message."""
     world.enroll()
