@@ -897,6 +897,7 @@ static void write_call(struct call *call, enum wire_function function, int flags
 		put_text(out, argv[i]);
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		put_text(out, string_item(call->pamh, items[i]));
+	put_number(out, find_kept(call->pamh) != NULL);
 }
 
 static int finish(struct call *call)

@@ -28,6 +28,7 @@
  *                number flags      as libpam gave them
  *                text*  argv       the arguments of the stack's line
  *                text   service, user, rhost, tty, ruser     PAM items, in this order
+ *                number kept       1 if a value waits for TAKE, which saves asking, else 0
  *   REPLY        number code       a PAM return code: what the request came to
  *                text*  values     as the request says; none unless the code is PAM_SUCCESS
  *

@@ -49,7 +49,7 @@ class PamHandle(Constants):
     BrokenMessage or ConnectionLost where the bridge does not answer as it must.
     """
 
-    __slots__ = ("_connection", "_items", "peer")
+    __slots__ = ("_connection", "_items", "_kept", "peer")
 
     exception = messages.PamException
     Message = messages.Message
@@ -78,6 +78,7 @@ class PamHandle(Constants):
             self.PAM_TTY: call.tty,
             self.PAM_RUSER: call.ruser,
         }
+        self._kept = call.kept
         self.peer = peer
         """The host process, as the kernel knows it; not part of pam_python's API."""
 
@@ -117,9 +118,16 @@ class PamHandle(Constants):
     def keep(self, value: str) -> None:
         """Keep a value on the PAM handle, for this user, until the next call takes it."""
         self._ask(wire.encode_text(wire.Type.KEEP, value))
+        self._kept = True
 
     def take(self) -> str | None:
-        """Return what was kept for this user, which is then gone; None if there is nothing."""
+        """Return what was kept for this user, which is then gone; None if there is nothing.
+
+        Where the call came without, as most do, nothing is asked.
+        """
+        if not self._kept:
+            return None
+        self._kept = False
         return self._value(wire.encode_plain(wire.Type.TAKE))
 
     def get_item(self, item: int) -> str | None:

@@ -75,6 +75,8 @@ class Call:
     rhost: str | None
     tty: str | None
     ruser: str | None
+    kept: bool
+    """whether a value waits for TAKE"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ def decode_call(message: bytes) -> Call:
     if None in argv:
         raise BrokenMessage("an argument without a value")
     items, at = _run_of_texts(message, at, 5)
+    kept, at = _boolean(message, at)
     _end(message, at)
-    return Call(function, flags, argv, *items)  # type: ignore[arg-type]
+    return Call(function, flags, argv, *items, kept=kept)  # type: ignore[arg-type, misc]
 
 
 def decode_reply(message: bytes) -> Reply:
@@ -156,6 +159,7 @@ def encode_call(call: Call) -> bytes:
     parts = [_HEAD_NUMBERS.pack(WIRE_VERSION, Type.CALL, call.function, call.flags)]
     parts += (_number(len(call.argv)), *map(_text, call.argv))
     parts += map(_text, (call.service, call.user, call.rhost, call.tty, call.ruser))
+    parts.append(_number(call.kept))
     return _checked(b"".join(parts))
 
 
@@ -234,6 +238,16 @@ def _run_of_texts(message: bytes, at: int, count: int) -> tuple[list[str | None]
             raise BrokenMessage("a text with a NUL byte")
         values.append(data.decode("utf-8", "surrogateescape"))
     return values, at
+
+
+def _boolean(message: bytes, at: int) -> tuple[bool, int]:
+    """Read a number that is 0 or 1 from `at` on; return it and where it ends."""
+    if at + _NUMBER.size > len(message):
+        raise BrokenMessage("a message that ends within a field")
+    (value,) = _NUMBER.unpack_from(message, at)
+    if value not in (0, 1):
+        raise BrokenMessage("a number that is neither 0 nor 1")
+    return value == 1, at + _NUMBER.size
 
 
 def _end(message: bytes, at: int) -> None:

@@ -39,7 +39,7 @@ MESSAGES: dict[str, bytes] = {
     "type after the last request": message(27),
     "type after FINISH": message(33, number(0)),
     "type 255": message(255),
-    "a call": message(Type.CALL, number(1), number(0), number(0), *[text("x")] * 5),
+    "a call": message(Type.CALL, number(1), number(0), number(0), *[text("x")] * 5, number(0)),
     "a reply": message(Type.REPLY, number(0), number(0)),
     "FINISH without a code": message(Type.FINISH),
     "FINISH with a short code": message(Type.FINISH, b"\0\0\0"),

@@ -100,6 +100,7 @@ class Call:
     rhost: str | None
     tty: str | None
     ruser: str | None
+    kept: int
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ class Peer:
             fields.text(),
             fields.text(),
             fields.text(),
+            fields.number(),
         )
         fields.end()
         return call

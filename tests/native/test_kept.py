@@ -9,6 +9,19 @@ DONE = Reply(SUCCESS, ())
 NOTHING = Reply(SUCCESS, (None,))
 
 
+def calls_with(*kept: int) -> list[Script]:
+    """Receive calls that say so of what is kept."""
+
+    def script(expected: int) -> Script:
+        def receive(peer: Peer) -> None:
+            assert peer.call().kept == expected
+            peer.finish()
+
+        return receive
+
+    return [script(expected) for expected in kept]
+
+
 def keeps(value: str, *, expected: Reply = DONE) -> Script:
     """Keep a value."""
 
@@ -36,6 +49,13 @@ def test_next_call_takes_it_once(bridge: Bridge) -> None:
     with bridge.service(keeps("482913"), takes(Reply(SUCCESS, ("482913",)), NOTHING)):
         ended = bridge.login("authenticate", "acct_mgmt")
     assert (ended.codes(), ended.codes("acct_mgmt")) == ([SUCCESS], [SUCCESS])
+
+
+def test_call_says_whether_there_is_one(bridge: Bridge) -> None:
+    """A call says that a value was kept, until it has been taken."""
+    first, second, third = calls_with(0, 1, 0)
+    with bridge.service(first, keeps("1"), second, takes(Reply(SUCCESS, ("1",))), third):
+        bridge.login(*["authenticate"] * 5)
 
 
 def test_second_authenticate_takes_it(bridge: Bridge) -> None:

@@ -41,10 +41,10 @@ def reply(*values: str | None, code: int = 0) -> bytes:
 
 
 def call_message(
-    user: str | None = "alice", argv: tuple[str, ...] = (), function: int = 1
+    user: str | None = "alice", argv: tuple[str, ...] = (), function: int = 1, kept: int = 0
 ) -> bytes:
     """Encode a CALL of sshd for this user."""
-    return message(CALL, function, 0, list(argv), "sshd", user, "192.0.2.7", "ssh", None)
+    return message(CALL, function, 0, list(argv), "sshd", user, "192.0.2.7", "ssh", None, kept)
 
 
 def _field(value: Field) -> bytes:
@@ -119,7 +119,8 @@ class ScriptedBridge:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.host = Host(theirs)
         self.connection = Connection(ours, Waits(host=wait, person=wait))
-        call = Call(Function.AUTHENTICATE, 0, [], "sshd", user, "192.0.2.7", "ssh", None)
+        items = "sshd", user, "192.0.2.7", "ssh", None
+        call = Call(Function.AUTHENTICATE, 0, [], *items, kept=False)
         self.pamh = PamHandle(self.connection, call, Peer(4711, 0, 0))
         for answer in answers:
             self.host.send(answer)

@@ -38,7 +38,7 @@ def test_a_call_reaches_the_handler_whole(ends: tuple[Connection, Host]) -> None
         seen.extend([pamh.user, pamh.peer, function, flags, argv])
         return 25
 
-    host.send(message(1, 2, 0x8001, ["collect"], "sshd", "alice", None, None, None))
+    host.send(message(1, 2, 0x8001, ["collect"], "sshd", "alice", None, None, None, 0))
     answer(connection, PEER, dispatch)
     expected = ["alice", PEER, Function.ACCT_MGMT, 0x8001, ["pam_totp.so", "collect"]]
     assert seen == expected
@@ -130,7 +130,7 @@ def test_an_answer_is_in_no_log(ends: tuple[Connection, Host], log_lines: list[s
 
 
 BROKEN = {
-    "another version": message(1, 1, 0, [], *[None] * 5, version=2),
+    "another version": message(1, 1, 0, [], *[None] * 5, 0, version=2),
     "a reply": reply(),
     "noise": b"\xff" * 40,
 }

@@ -82,7 +82,7 @@ def test_one_login_is_answered(machine: Machine, pair: tuple[socket.socket, Host
     Where the tests run as someone else, so is the socket, and the login is refused.
     """
     theirs, host = pair
-    host.send(call_message(machine.person.name))
+    host.send(call_message(machine.person.name, kept=1))
     host.send(reply(None))
     host.send(reply(machine.code()))
     done = run(machine.directory, theirs.fileno())

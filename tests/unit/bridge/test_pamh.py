@@ -265,11 +265,12 @@ def test_a_name_that_pam_cannot_hold_is_an_error(scripted: Scripted, name: str) 
 
 
 def test_a_value_is_kept_and_taken(scripted: Scripted) -> None:
-    """Keep and take are KEEP and TAKE; where nothing was kept, take returns None."""
-    bridge = scripted(reply(), reply("123456"), reply(None))
+    """Keep and take are KEEP and TAKE; where nothing was kept, take asks nothing."""
+    bridge = scripted(reply(), reply("123456"))
+    assert bridge.pamh.take() is None
     bridge.pamh.keep("123456")
     assert (bridge.pamh.take(), bridge.pamh.take()) == ("123456", None)
-    assert bridge.requests() == [message(KEEP, "123456"), message(TAKE), message(TAKE)]
+    assert bridge.requests() == [message(KEEP, "123456"), message(TAKE)]
 
 
 def test_the_password_is_asked_for(scripted: Scripted) -> None:
@@ -324,4 +325,4 @@ def test_a_silent_bridge_is_lost(scripted: Scripted) -> None:
     """A question that nobody answers raises ConnectionLost."""
     pamh = scripted(wait=0.05).pamh
     with pytest.raises(ConnectionLost):
-        pamh.take()
+        pamh.keep("x")
