@@ -1,9 +1,12 @@
-"""A skipped test is a failure in CI: there, nothing may be left out unseen."""
+"""What holds for all tests.
+
+A skipped test is a failure in CI: there, nothing may be left out unseen.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -30,3 +33,11 @@ def pytest_make_collect_report() -> Generator[None, Any, None]:
     """Look at each collected file, for skips of a whole module."""
     outcome = yield
     _fail_if_skipped(outcome.get_result())
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Every test has the usual umask, whatever ran before it in this process."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)

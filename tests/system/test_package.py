@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -102,16 +103,28 @@ def alone(_service: Service) -> Iterator[None]:
     """The package as on a machine where it was never set up; the lab's own data come back
     afterwards."""
     _service.stop()
-    kept = [CONFIGURATION.parent, DATA]
-    for directory in kept:
-        directory.rename(directory.with_name(f"{directory.name}.kept"))
     ssh.turn_off_for_ssh()
+    Path("/root/kept").mkdir(exist_ok=True)
+    kept = [CONFIGURATION.parent, DATA, *stacks_of_other_tests()]
+    for place in kept:
+        place.rename(aside(place))
     yield
     assert dpkg("--install", PACKAGE).returncode == 0
+    for place in kept:
+        shutil.rmtree(place, ignore_errors=True)
+        aside(place).rename(place)
     ssh.turn_on_for_ssh()
-    for directory in kept:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.with_name(f"{directory.name}.kept").rename(directory)
+
+
+def stacks_of_other_tests() -> list[Path]:
+    """Return the stacks that name the module or include ours."""
+    files = (path for path in STACKS.iterdir() if path.name not in OWN_STACKS)
+    return [path for path in files if re.search("pam[-_]totp", path.read_text())]
+
+
+def aside(path: Path) -> Path:
+    """Return where something is kept meanwhile."""
+    return Path("/root/kept") / str(path).replace("/", "-")
 
 
 @pytest.mark.usefixtures("alone")
@@ -174,7 +187,6 @@ def test_removal_keeps_data_and_purge_takes_them() -> None:
         path
         for top in ("/etc", "/var/lib", "/run", "/usr/lib", "/usr/share")
         for path in Path(top).rglob("*pam?totp*")
-        if ".kept" not in str(path)
     ]
     assert left == []
 
