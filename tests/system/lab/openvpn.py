@@ -7,6 +7,8 @@ The configurations are the shipped ones as they stand: the certificates are made
 the names that they use, and /etc/hosts of the lab knows their vpn.example.org.
 """
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import re
@@ -14,41 +16,31 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Final, Self
 
-import pexpect
+from tests.system.lab.terminal import Terminal
+from tests.system.lab.wait import DEADLINE, wait_for
 
-SHIPPED = Path(__file__).parents[3] / "etc" / "openvpn"
-MANAGEMENT = Path("/run/openvpn-server/management.sock")
+PROGRAM: Final = "/usr/sbin/openvpn"
+SHIPPED: Final = Path(__file__).parents[3] / "etc" / "openvpn"
+MANAGEMENT: Final = Path("/run/openvpn-server/management.sock")
 
-SERVER_SPACE, CLIENT_SPACE = "vpn-server", "vpn-client"
-SERVER_ADDRESS, CLIENT_ADDRESS = "10.99.0.1", "10.99.0.2"
-TUNNEL_ADDRESS = "10.8.0.1"  # the server's, as shipped
+SERVER_SPACE: Final = "vpn-server"
+CLIENT_SPACE: Final = "vpn-client"
+SERVER_ADDRESS: Final = "10.99.0.1"
+CLIENT_ADDRESS: Final = "10.99.0.2"
+TUNNEL_ADDRESS: Final = "10.8.0.1"  # the server's, as shipped
 
-CONNECTED = "Initialization Sequence Completed"
-REFUSED = "AUTH_FAILED"
-DEADLINE = 30.0  # seconds; what is waited for here takes one or two
-
-Answer = TypeVar("Answer")
-
-
-def run(*command: str | Path) -> str:
-    """Return what a command printed; it must succeed."""
-    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+CONNECTED: Final = "Initialization Sequence Completed"
+REFUSED: Final = "AUTH_FAILED"
 
 
-def wait_for(question: Callable[[], Answer | None], what: str) -> Answer:
-    """Ask until there is an answer, and return it; fail at the deadline."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError(f"after {DEADLINE} s still no {what}")
+def run(*command: str | Path) -> None:
+    """Run a command, which must succeed."""
+    done = subprocess.run(command, check=False, text=True, capture_output=True)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 def within(space: str, *command: str | Path) -> list[str]:
@@ -97,7 +89,7 @@ def make_keys(directory: Path) -> None:
     certify(directory, "server", "vpn.example.org", "serverAuth")
     certify(directory, "client", "laptop", "clientAuth")
     for kind in ("tls-crypt", "auth-token"):
-        run("openvpn", "--genkey", kind, directory / f"{kind}.key")
+        run(PROGRAM, "--genkey", kind, directory / f"{kind}.key")
     (directory / "ccd").mkdir()
 
 
@@ -122,17 +114,24 @@ class Server:
     def __init__(self, directory: Path, configuration: str) -> None:
         self.directory = directory
         self.log = directory / f"{configuration}.log"
-        command = within(SERVER_SPACE, "openvpn", "--cd", directory, "--config", configuration)
+        command = within(SERVER_SPACE, PROGRAM, "--cd", directory, "--config", configuration)
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def __enter__(self) -> Self:
-        wait_for(lambda: CONNECTED in self.log.read_text(), f"server:\n{self.log.read_text()}")
+        self.wait_for(CONNECTED)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait(DEADLINE)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the server has logged the text."""
+        try:
+            wait_for(lambda: text in self.log.read_text(), f"log line with {text!r}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are:\n{self.log.read_text()}") from None
 
     @property
     def helper(self) -> int:
@@ -169,56 +168,45 @@ class Client:
     """A person at a terminal in which an OpenVPN client runs."""
 
     def __init__(self, directory: Path, configuration: str = "client.conf") -> None:
-        command = within(CLIENT_SPACE, "openvpn", "--cd", directory, "--config", configuration)
-        program, *arguments = command
-        self.terminal = pexpect.spawn(program, arguments, encoding="utf-8", timeout=DEADLINE)
-        self.terminal.delaybeforesend = None
+        options = ("--cd", directory, "--config", configuration)
+        self.terminal = Terminal(*within(CLIENT_SPACE, PROGRAM, *options))
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         # Not SIGTERM: the farewell to the server takes the client a second.
-        self.terminal.kill(signal.SIGKILL)
-        self.terminal.wait()
-        self.terminal.close()
-
-    def sees(self, text: str) -> None:
-        """Wait until the terminal shows the text."""
-        self.terminal.expect_exact(text)
+        self.terminal.signals(signal.SIGKILL)
+        self.terminal.ends()
 
     def gives_password(self, account: str, password: str) -> None:
         """Answer the questions for name and password."""
-        self.sees("Enter Auth Username:")
-        self.terminal.sendline(account)
-        self.sees("Enter Auth Password:")
-        # The client drops what was typed before it has turned the echo off.
-        assert self.terminal.waitnoecho(DEADLINE), "the password is shown"
-        self.terminal.sendline(password)
+        self.terminal.answers("Enter Auth Username:", account, hidden=False)
+        self.terminal.gives_password(password)
 
     def gives_code(self, code: str) -> None:
-        """Answer the question for the code, which only client.conf asks."""
-        self.sees("CHALLENGE: Verification code: ")
-        self.terminal.sendline(code)
+        """Answer the question for the code, which client.conf alone asks."""
+        self.terminal.gives_code(code)
 
     def is_connected(self) -> None:
-        """Wait for the tunnel; a refusal fails at once."""
-        outcome = self.terminal.expect_exact([CONNECTED, REFUSED])
-        assert outcome == 0, f"refused: {self.terminal.before}"
+        """Wait for the tunnel; a refusal, or a question, fails at once."""
+        outcome = self.terminal.sees(CONNECTED, REFUSED, "Enter Auth")
+        assert outcome == 0, f"no tunnel; shown:\n{self.terminal.transcript}"
 
     def is_refused(self) -> None:
         """Wait for the refusal; a tunnel fails at once."""
-        outcome = self.terminal.expect_exact([REFUSED, CONNECTED])
+        outcome = self.terminal.sees(REFUSED, CONNECTED)
         assert outcome == 0, "a tunnel came up where a refusal was due"
 
     def reconnects(self) -> None:
         """Let the client connect anew, as after a change of network."""
-        self.terminal.kill(signal.SIGUSR1)
+        self.terminal.signals(signal.SIGUSR1)
 
 
-def ping() -> bool:
-    """Whether a ping crosses the tunnel."""
-    command = within(CLIENT_SPACE, "ping", "-c", "1", "-W", "5", "-I", "tun0", TUNNEL_ADDRESS)
+def ping(seconds: float = 5.0) -> bool:
+    """Return whether a ping comes back through the tunnel in that time."""
+    options = ("-c", "1", "-W", str(seconds), "-I", "tun0")
+    command = within(CLIENT_SPACE, "ping", *options, TUNNEL_ADDRESS)
     return subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
@@ -239,7 +227,7 @@ def log_in(directory: Path, account: str, field: str) -> bool:
     credentials.write_text(f"{account}\n{field}\n")
     configuration = ("--config", "client-one-field.conf", "--auth-retry", "none")
     options = ("--cd", directory, *configuration, "--auth-user-pass", credentials)
-    command = within(CLIENT_SPACE, "openvpn", *options)
+    command = within(CLIENT_SPACE, PROGRAM, *options)
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as client:
         assert client.stdout is not None
         transcript = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from types import TracebackType
 from typing import Final, Self
 
@@ -73,6 +74,10 @@ class Terminal:
     def gives_code(self, code: str) -> None:
         """Answer the question for the code."""
         self.answers(CODE, code, hidden=False)
+
+    def signals(self, how: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._child.kill(how)
 
     def ends(self) -> int:
         """Wait for the program's end and return its exit status, 128 and the signal if killed."""
