@@ -10,12 +10,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from pam_totp import answer, audit
 from pam_totp.account import AccountState, Person
 from pam_totp.answer import Field
 from pam_totp.context import Context
+from pam_totp.conversation import Conversation
 from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wrong_password
 from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
@@ -36,36 +37,6 @@ _CODE: Final = "code:"
 
 _Decide = Callable[[Attempt, Subject, Rules], Decision]
 _Line = Callable[[], Verdict]
-
-
-class Conversation(Protocol):
-    """The person and the application, as a login sees them.  Times are seconds."""
-
-    service: str
-    rhost: str
-    tty: str
-    host_uid: int
-
-    def user(self) -> str | None:
-        """Return the name that was typed, asking for it if need be."""
-
-    def ask(self, prompt: str) -> str | None:
-        """Ask for a code, with echo; None if the prompt could not be shown."""
-
-    def password(self, prompt: str) -> str | None:
-        """Return the password field, asking for it if need be; None if there is none."""
-
-    def hand_on(self, password: str) -> None:
-        """Make `password` what the modules behind find."""
-
-    def keep(self, value: str) -> None:
-        """Keep a value until the next line of the stack."""
-
-    def take(self) -> str | None:
-        """Return what was kept, which is then gone."""
-
-    def delay(self, seconds: float) -> None:
-        """Let a refusal take at least so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +199,9 @@ class Login:
         own = who.door is Door.OWN
         source = OWN_DOOR if own else source_of(self._talk.rhost)
         parsed = answer.parse(typed) or answer.Answer("")
-        print_ = store.fingerprint(who.account, parsed.text) if parsed.text else ""
-        attempt = Attempt(who.person, parsed, print_, now, source, who.door)
+        spelled = parsed.recovery_code or parsed.text  # however it was spelled, it is the same
+        seen_as = store.fingerprint(who.account, spelled) if spelled else ""
+        attempt = Attempt(who.person, parsed, seen_as, now, source, who.door)
 
         def step(subject: Subject) -> tuple[Decision, Change]:
             made = decision(attempt, subject, self._context.rules)

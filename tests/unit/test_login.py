@@ -89,6 +89,15 @@ def test_a_recovery_code(world: World) -> None:
     assert world.check(code) is Verdict.REPLAYED_CODE
 
 
+def test_a_spent_recovery_code_counts_once(world: World) -> None:
+    """A spent recovery code is one failure, however often and in whatever spelling it comes."""
+    code = world.enroll().recovery_codes[0]
+    assert world.check(code) is Verdict.ACCEPTED
+    assert world.check(code) is Verdict.REPLAYED_CODE
+    assert world.check(code.upper().replace("-", " ")) is Verdict.REPEATED_CODE
+    assert len(world.store.look("alice").codes.failures) == 1
+
+
 def test_not_enrolled(world: World) -> None:
     """Whoever has not enrolled is asked nothing, and is left to the other modules."""
     talk = Talk("bob")
