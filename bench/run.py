@@ -28,8 +28,9 @@ class Bench:
     def __init__(self, place: Path, data: Path, logins: int) -> None:
         self._configurations, self._codes = place / "pam", place / "codes"
         self._logins = logins
-        accounts = stacks.make_accounts(logins + _WARM_UP + _ONESHOTS, data)
-        stacks.write_stacks(self._configurations, data)
+        places = stacks.Places.make(data)
+        accounts = stacks.make_accounts(logins + _WARM_UP + _ONESHOTS, places)
+        stacks.write_stacks(self._configurations, places)
         stacks.write_codes(accounts, self._codes)
 
     def warm_up(self) -> None:
@@ -63,7 +64,7 @@ def main() -> None:
     """Set up, measure, print."""
     wanted = _arguments()
     data: Path = wanted.data
-    syncs = machine.sync_cost(data)
+    costs = machine.costs(data)
     collector, service, times = Collector(), Service(), Times()
     with tempfile.TemporaryDirectory() as place:
         try:
@@ -83,8 +84,8 @@ def main() -> None:
     _say(
         f"\n{wanted.logins * wanted.rounds:,} accepted logins a stack ({wanted.logins} accounts, "
         f"{wanted.rounds} rounds, login by login in turn), {_ONESHOTS} by the one-shot.\n"
-        f"Data on {machine.file_system(data)}: fsync of 4 KiB appended {syncs[0]:.2f} ms, "
-        f"overwritten {syncs[1]:.2f} ms (medians); state.db with synchronous=FULL.\n"
+        f"Data on {machine.file_system(data)}, medians: {costs}; "
+        "state.db with synchronous=FULL.\n"
         f"pam-totpd: {before} before the run; {after} after it.\n"
         f"{machine.description()}\n"
     )

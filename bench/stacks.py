@@ -7,9 +7,10 @@ for the code alone.
 from __future__ import annotations
 
 import base64
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from pam_totp import config, context, enrollment
 from pam_totp.account import Person
@@ -45,14 +46,33 @@ class Account:
         return base64.b32decode(self.secret + "=" * (-len(self.secret) % 8)).hex()
 
 
-def write_stacks(directory: Path, data: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A directory for each module's files.  Their names are new in every run: see scripts/bench."""
+
+    ours: Path
+    google: Path
+    oath: Path
+
+    @classmethod
+    def make(cls, data: Path) -> Self:
+        """Make them below `data`."""
+        return cls(*(Path(tempfile.mkdtemp(dir=data)) for _ in range(3)))
+
+    @property
+    def users(self) -> Path:
+        """Where users.oath is."""
+        return self.oath / "users.oath"
+
+
+def write_stacks(directory: Path, places: Places) -> None:
     """Write one PAM configuration for each module that is measured."""
-    google, oath = data / "google", data / "users.oath"
+    secret = f"{places.google}/${{USER}}"
     lines = {
         FLOOR: "",
         OURS: "auth required pam_totp.so",
-        GOOGLE: f"auth required pam_google_authenticator.so user=root secret={google}/${{USER}}",
-        OATH: f"auth required pam_oath.so usersfile={oath} window=2 digits=6",
+        GOOGLE: f"auth required pam_google_authenticator.so user=root secret={secret}",
+        OATH: f"auth required pam_oath.so usersfile={places.users} window=2 digits=6",
         ACCOUNT: "account required pam_totp.so",
     }
     directory.mkdir()
@@ -61,16 +81,16 @@ def write_stacks(directory: Path, data: Path) -> None:
     (directory / "other").write_text("auth required pam_deny.so\naccount required pam_deny.so\n")
 
 
-def make_accounts(count: int, data: Path) -> list[Account]:
-    """Make accounts that NSS knows, and enroll each in every module, with files below `data`."""
+def make_accounts(count: int, places: Places) -> list[Account]:
+    """Make accounts that NSS knows, and enroll each in every module."""
     people = [Person(f"bench{number:04}", _FIRST_UID + number) for number in range(count)]
     with Path("/etc/passwd").open("a") as passwd:
         passwd.writelines(
             f"{p.name}:x:{p.uid}:65534::/nonexistent:/usr/sbin/nologin\n" for p in people
         )
-    accounts = _enrolled(people, data)
-    _write_google(accounts, data / "google")
-    _write_oath(accounts, data / "users.oath")
+    accounts = _enrolled(people, places.ours)
+    _write_google(accounts, places.google)
+    _write_oath(accounts, places.users)
     return accounts
 
 
@@ -84,10 +104,10 @@ def write_codes(accounts: list[Account], path: Path) -> None:
     path.write_text("\n".join([str(first), *lines, ""]))
 
 
-def _enrolled(people: list[Person], data: Path) -> list[Account]:
+def _enrolled(people: list[Person], directory: Path) -> list[Account]:
     """Set pam_totp up and enroll everyone.  As `pam-totp enroll` does, in one process."""
     pam_totp("setup", "--yes")
-    configure("data-directory", str(data / "pam-totp"))
+    configure("data-directory", str(directory))
     pam_totp("setup", "--yes")
     store = context.from_config(config.load(CONFIGURATION)).store
     accounts = []
@@ -99,7 +119,6 @@ def _enrolled(people: list[Person], data: Path) -> list[Account]:
 
 
 def _write_google(accounts: list[Account], directory: Path) -> None:
-    directory.mkdir(mode=0o700)
     for account in accounts:
         file = directory / account.name
         file.touch(mode=0o600)
