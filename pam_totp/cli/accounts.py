@@ -61,7 +61,7 @@ def status(administrator: Administrator, user: str | None, *, as_json: bool) -> 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def lock(administrator: Administrator, user: str, *, reason: str, yes: bool) -> None:
-    """Lock USER out until `unlock`, whatever code is right."""
+    """Refuse USER, even with a right code, until `unlock`."""
     world = administrator.context()
     name = account(world, user)
     instead = administrator.command("lock", user, "--yes")

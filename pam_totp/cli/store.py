@@ -25,7 +25,7 @@ Go on?"""
 
 @click.group()
 def store() -> None:
-    """Look after the store."""
+    """Repair the data after a part of it was lost or restored."""
 
 
 @store.command()

@@ -68,6 +68,10 @@ def read(name: str | Path, *, directory: int | None = None, shown: Path | None =
         fd = os.open(name, _READ, dir_fd=directory)
     except FileNotFoundError:
         raise
+    except PermissionError as error:
+        raise StoreError(
+            f"{what}: {error.strerror}", hint=f"run this as the owner of {what}, usually root"
+        ) from error
     except OSError as error:
         raise StoreDamaged(f"{what}: {error.strerror}", hint=_put_back(what)) from error
     try:
