@@ -13,7 +13,7 @@ from typing import Final
 from tests.system.lab.wait import wait_for
 
 PERIOD: Final = 30
-_ENOUGH: Final = 12  # seconds of a step that a login at its end still needs
+_ENOUGH: Final = 20  # seconds of a step that a login at its end still needs
 
 
 def totp(secret: str, step: int) -> str:
