@@ -38,7 +38,11 @@ class Limits:
 
 
 class Admission:
-    """Counts conversations, so that nobody but root can use up what root's logins need."""
+    """Counts conversations, so that other uids cannot use up what root's logins need.
+
+    SECURITY: a set-user-id program counts as root, whoever started it: a thousand waiting `su`
+    fill root's places (docs/threat-model.md, "Known gaps").
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
