@@ -1,22 +1,19 @@
-"""HOTP and TOTP values (RFC 4226, RFC 6238), computed by `cryptography`."""
+"""HOTP and TOTP values (RFC 4226, RFC 6238).
+
+The hash is OpenSSL's, called once for each value; a login compares several, a refusal dozens.
+"""
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import Final
-
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
-from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
 from pam_totp.secret import Secret
 
 # SHA-1 is RFC 4226's own hash and what every authenticator app speaks; HMAC-SHA-1 is not
 # touched by SHA-1's collisions.
-ALGORITHMS: Final[dict[str, type[SHA1 | SHA256 | SHA512]]] = {
-    "SHA1": SHA1,
-    "SHA256": SHA256,
-    "SHA512": SHA512,
-}
+ALGORITHMS: Final = ("SHA1", "SHA256", "SHA512")
 DIGITS: Final = range(6, 9)
 PERIODS: Final = range(15, 121)
 
@@ -50,10 +47,7 @@ def hotp(secret: Secret, counter: int, parameters: Parameters) -> str:
     A secret shorter than RFC 4226 asks for is computed all the same: imported ones exist,
     and whether to take one in is decided where it is taken in.
     """
-    generator = HOTP(
-        secret.reveal(),
-        parameters.digits,
-        ALGORITHMS[parameters.algorithm](),
-        enforce_key_length=False,
-    )
-    return generator.generate(counter).decode("ascii")
+    mac = hmac.digest(secret.reveal(), counter.to_bytes(8, "big"), parameters.algorithm.lower())
+    start = mac[-1] & 0x0F  # the "dynamic truncation": 31 bits at a place that the MAC names
+    number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFF_FFFF
+    return str(number % 10**parameters.digits).zfill(parameters.digits)
