@@ -20,7 +20,7 @@ _HEADERS = (
     "Account",
     "Enrolled",
     "Locked",
-    "Authen-\nticators",
+    "Authenticators",
     "Recovery\ncodes",
     "Wrong\ncodes",
     "Last used",
@@ -33,7 +33,11 @@ _UNBROKEN = ("Locked", "Last used")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
 @click.pass_obj
 def status(administrator: Administrator, user: str | None, *, as_json: bool) -> None:
-    """Show who has enrolled and who is locked out."""
+    """Show who has enrolled and who is locked out.
+
+    In JSON `locked` is "no", "until" (until `locked_until`, after wrong codes) or
+    "administrator" (until `unlock`).
+    """
     world = administrator.context()
     now, limits = world.now(), world.rules.limits
     if user is not None:
@@ -79,8 +83,8 @@ def unlock(administrator: Administrator, user: str) -> None:
     name = account(world, user)
     before = administration.status(world.store, name, world.now(), world.rules.limits)
     administration.unlock(world.store, name, world.now(), administrator.name)
-    was = "was not locked; failures are forgotten" if before.locked == "no" else "unlocked"
-    click.echo(f"{plain(name)}: {was}")
+    was = "unlocked" if before.locked != "no" else "the account was not locked"
+    click.echo(f"{plain(name)}: {was}; wrong codes and passwords until now count no longer")
 
 
 @click.command()
@@ -133,7 +137,7 @@ def _show_one(administrator: Administrator, found: Status, now: float) -> None:
         ("Enrolled", _enrolled(found)),
         ("Locked", _locked(found, now)),
         ("Reason", found.reason),
-        ("Wrong codes", str(found.failures)),
+        ("Wrong codes", _wrong_codes(found)),
         ("Authenticators", ", ".join(found.authenticators)),
         ("Recovery codes", f"{found.recovery_codes} left" if found.enrolled else ""),
         ("Last used", _last_used(found, now) if found.enrolled else ""),
@@ -166,7 +170,7 @@ def _row(one: Status, now: float) -> tuple[str, ...]:
         _locked(one, now),
         ", ".join(one.authenticators),
         str(one.recovery_codes) if one.enrolled else "",
-        str(one.failures),
+        _wrong_codes(one),
         _last_used(one, now) if one.enrolled else "",
     )
 
@@ -181,6 +185,11 @@ def _locked(one: Status, now: float) -> str:
     if one.locked_until is not None:
         return f"until {moment(one.locked_until, now)}"
     return "by administrator" if one.locked == "administrator" else "no"
+
+
+def _wrong_codes(one: Status) -> str:
+    """Return how many count towards a lock; nothing where they have become one."""
+    return "" if one.locked == "until" else str(one.failures)
 
 
 def _last_used(one: Status, now: float) -> str:

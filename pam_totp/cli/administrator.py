@@ -94,7 +94,9 @@ def account(world: Context, typed: str) -> str:
 
 def unknown(typed: str) -> UnknownAccount:
     """Return the error for a name that nobody has."""
-    return UnknownAccount(f"there is no account called {typed!r}", hint="getent passwd")
+    name = shlex.quote(typed)
+    asked = f"-- {name}" if typed.startswith("-") else name
+    return UnknownAccount(f"there is no account called {typed!r}", hint=f"getent passwd {asked}")
 
 
 def _owner(path: Path) -> int | None:

@@ -62,10 +62,13 @@ def test_a_name_is_taken_once(host: Host) -> None:
 
 
 def test_who_is_no_account_cannot_enroll(host: Host) -> None:
-    """A name that NSS does not know is refused, with the command that lists those it does."""
+    """A name that NSS does not know is refused, with the command that asks for it."""
     done = host.run("enroll", "no-such-user", "--no-confirm", "--json")
     assert (done.code, done.out) == (1, "")
-    assert done.err == "pam-totp: there is no account called 'no-such-user'\nhint: getent passwd\n"
+    assert (
+        done.err
+        == "pam-totp: there is no account called 'no-such-user'\nhint: getent passwd no-such-user\n"
+    )
 
 
 def test_parameters_that_apps_ignore(host: Host) -> None:
