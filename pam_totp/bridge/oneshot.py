@@ -9,13 +9,14 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-from pam_totp import config, context
+from pam_totp import audit, config, context
 from pam_totp.bridge import log, process
 from pam_totp.bridge.connection import Connection, Waits
 from pam_totp.bridge.dispatch import dispatch
 from pam_totp.bridge.guard import Dispatch, answer
 from pam_totp.bridge.peers import ROOT, peer_of
 from pam_totp.errors import PamTotpError
+from pam_totp.verdict import Verdict
 
 _STANDARD_INPUT: Final = 0
 
@@ -30,13 +31,18 @@ def main() -> int:
         context.use(context.from_config(loaded))
         serve(connected, dispatch, Waits(person=loaded.person_timeout))
     except PamTotpError as error:
-        why = log.with_hint(error)
-        log.error(f"a login was refused, and the service is not running: {why}")
+        _refused(str(error), error.hint)
         return 1
     except Exception as exception:  # noqa: BLE001 -- standard error is /dev/null: say it here
-        log.error(f"a login was refused, and the service is not running: {log.describe(exception)}")
+        _refused(log.describe(exception))
         return 1
     return 0
+
+
+def _refused(why: str, hint: str | None = None) -> None:
+    detail = f"pam-totpd is not running, and its stand-in could not start: {why}"
+    fields = {"verdict": Verdict.UNAVAILABLE.value, "detail": detail, "hint": hint or ""}
+    log.error(audit.line(fields))
 
 
 def take_socket(descriptor: int) -> socket.socket:

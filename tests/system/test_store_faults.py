@@ -258,8 +258,8 @@ def test_configuration(
     before = CONFIGURATION.read_text()
     configure(option, value)
     try:
-        refused(member.name, journal, "a login was refused", says)
-        refused("root", journal, "a login was refused", says)
+        refused(member.name, journal, "verdict=unavailable", says)
+        refused("root", journal, "verdict=unavailable", says)
     finally:
         CONFIGURATION.write_text(before)
     assert host.login(STACK, member.name, code=member.fresh_code()).result == SUCCESS
@@ -268,4 +268,4 @@ def test_configuration(
 def test_nothing_is_set_up(member: Person, journal: Journal) -> None:
     """Before `pam-totp setup` a stack with our lines refuses everybody and names the command."""
     with moved_away(CONFIGURATION):
-        refused(member.name, journal, "a login was refused", "pam-totp setup")
+        refused(member.name, journal, "verdict=unavailable", "pam-totp setup")

@@ -16,6 +16,18 @@ _ESCAPE = re.compile(rb'\\(?:x([0-9a-f]{2})|(["\\]))')
 # Bytes that are no UTF-8 come as PAM's strings do: surrogates U+DC80 to U+DCFF.
 VALUES = st.binary(max_size=80).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 
+# Pieces that split lines, end quotes, begin keys, hide or turn text round, or command a terminal.
+PIECES = st.sampled_from(
+    [
+        *("\n", "\r", "\x0b", "\x85", "\u2028", "\u2029", "\x00", "\t", " ", "=", '"', "\\"),
+        *("\\x0a", '\\"', " rhost=192.0.2.1", "\nverdict=accepted", '" account=root tty="'),
+        *("\u202e", "\u2066", "\u200b", "\ufeff", "\u00ad", "\x1b[2J", "\x9b2J", "\x07", "\x7f"),
+        *("...", "%n", "\udcff", "\U0001f600", "a"),
+    ]
+)
+HOSTILE = st.lists(PIECES, max_size=12).map("".join) | st.text() | VALUES
+KEYS = ["verdict", "account", "service", "rhost", "tty", "detail", "hint"]
+
 
 def read(line: str) -> dict[str, str]:
     """Read a line as a program would that knows docs/log.md."""
@@ -42,6 +54,18 @@ def test_a_line_is_read_back(fields: dict[str, str]) -> None:
     assert line.isascii()
     assert line.isprintable() or not line
     assert read(line) == {key: value for key, value in fields.items() if value}
+
+
+@given(st.lists(HOSTILE, min_size=len(KEYS), max_size=len(KEYS)))
+def test_no_value_forges_or_splits(values: list[str]) -> None:
+    """Whatever a client sends, there is one line of printable ASCII with the keys that we gave,
+    in our order, each once, and nothing before, between or behind them."""
+    line = audit.line(dict(zip(KEYS, values, strict=True)))
+    assert re.fullmatch(r"[ -~]*", line)
+    found = re.sub(r'"(?:[^"\\]|\\.)*"', "*", line).split(" ") if line else []
+    given_keys = [key for key, value in zip(KEYS, values, strict=True) if value]
+    assert [pair.split("=")[0] for pair in found] == given_keys
+    assert all(pair.count("=") == 1 for pair in found)
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,11 @@ def test_root_s_call_is_answered(
     monkeypatch.setattr(oneshot, "peer_of", lambda _: Peer(1, 0, 0))
     oneshot.serve(theirs, lambda *_: 25, Waits())
     assert host.finished() == 25
+
+
+def test_a_refusal_is_a_line_like_the_others(log_lines: list[str]) -> None:
+    """What kept it from answering, and what to do, stand in the line under their keys."""
+    oneshot._refused('/x/"y\n" is gone', "pam-totp setup")
+    (line,) = log_lines
+    assert line.startswith('verdict=unavailable detail="pam-totpd is not running, and ')
+    assert line.endswith(r': /x/\"y\x0a\" is gone" hint="pam-totp setup"')
