@@ -32,6 +32,7 @@ COMMANDS = [
     ("unlock", "daemon"),
     ("reset", "daemon"),
     ("store", "renew"),
+    ("doctor",),
 ]
 
 

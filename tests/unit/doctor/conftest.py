@@ -1,0 +1,85 @@
+"""A machine in a directory of the test's own, and what its doctor finds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pam_totp import keyfile
+from pam_totp.doctor.examine import examine
+from pam_totp.doctor.finding import Finding, Level
+from pam_totp.doctor.machine import Machine, Ran
+from pam_totp.store import founding
+
+REPOSITORY: Final = Path(__file__).parents[3]
+SSHD: Final = """\
+usepam yes
+permitrootlogin no
+pubkeyauthentication yes
+passwordauthentication no
+kbdinteractiveauthentication yes
+authenticationmethods keyboard-interactive:pam
+"""
+
+
+class Patient:
+    """A machine that is set up, with PAM files as in Debian 12, and turned on for SSH."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.yaml = root / "etc/pam-totp/pam-totp.yaml"
+        self.key = root / "etc/pam-totp/seal.key"
+        self.data = root / "var/lib/pam-totp"
+        self.runtime = root / "run/pam-totp"
+        self.programs: dict[str, Ran | Callable[[Sequence[str]], Ran]] = {}
+        self.machine = Machine(self.yaml, root, self.run)
+        self._set_up()
+
+    def file(self, path: str, text: str) -> Path:
+        """Write a file of the machine."""
+        place = self.root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        return place
+
+    def run(self, command: Sequence[str]) -> Ran:
+        """Be the machine's programs."""
+        program = self.programs[Path(command[0]).name]
+        return program if isinstance(program, Ran) else program(command)
+
+    def found(self, *wanted: str) -> list[Finding]:
+        """Return what is found, by a doctor who has not seen the machine before."""
+        self.machine.close()
+        self.machine = Machine(self.yaml, self.root, self.run)
+        quiet = (Level.OK, Level.UNCHECKED)
+        return [one for one in examine(self.machine, wanted) if one.level not in quiet]
+
+    def only(self, *wanted: str) -> Finding:
+        """Return the only finding."""
+        (finding,) = self.found(*wanted)
+        assert finding.do, finding
+        return finding
+
+    def _set_up(self) -> None:
+        for directory in (self.yaml.parent, self.data.parent, self.runtime):
+            directory.mkdir(parents=True)
+        self.yaml.write_text(
+            f"data-directory: {self.data}\nkey-file: {self.key}\n"
+            f"runtime-directory: {self.runtime}\n"
+        )
+        keyfile.create(self.key)
+        founding.create(self.data)
+        shutil.copytree(REPOSITORY / "etc/pam.d", self.root / "etc/pam.d")
+        self.file("/etc/pam.d/sshd", "@include pam-totp\n")
+        self.file("/usr/sbin/sshd", "")
+        self.programs["sshd"] = Ran(0, SSHD, "")
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Patient:
+    """A machine in which nothing is wrong but that no service runs."""
+    return Patient(tmp_path)
