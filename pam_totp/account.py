@@ -58,11 +58,14 @@ class Credentials:
 @dataclass(frozen=True, slots=True)
 class AuthenticatorState:
     """What logins leave behind: the last accepted step (RFC 6238 5.2: a code is accepted
-    once), how many steps the device's clock is off, and when it was last used."""
+    once), by how many steps an administrator has set its window off (`resync`), when it was
+    last used, and `drift`: how many seconds off the device's clock was when its code was last
+    refused for that alone (negative: slow)."""
 
     last_step: int = -1
     offset: int = 0
     last_used: int | None = None
+    drift: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class AccountState:
     own_codes: Counter = Counter()  # wrong codes, from the person's own programs
     wrong: WrongCodes = WrongCodes()
     lock: AdministratorLock | None = None
+    # Where a code was accepted, in UTC seconds (pam_totp.grace)
+    trusted: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, authenticator: Authenticator) -> AuthenticatorState:
         """Return the state of one authenticator; a fresh one if it was never used."""

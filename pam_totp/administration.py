@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pam_totp import grace
 from pam_totp.account import (
     NOBODY,
     AccountState,
     AdministratorLock,
-    AuthenticatorState,
     Credentials,
 )
 from pam_totp.decide import Rules
@@ -75,18 +75,19 @@ def all_statuses(store: Store, now: float, limits: Limits) -> Iterator[Status]:
 
 
 def lock(store: Store, account: str, now: float, by: str, reason: str = "") -> None:
-    """Lock the account until `unlock`, whatever code is right."""
+    """Lock the account until `unlock`, whatever code is right; its grace ends for good."""
     locked = AdministratorLock(int(now), by, reason)
     event = Event(now, account, "lock", detail=f"by {by}")
-    store.change_state(account, lambda state: (replace(state, lock=locked), event))
+    store.change_state(account, lambda state: (replace(grace.ended(state), lock=locked), event))
 
 
 def unlock(store: Store, account: str, now: float, by: str) -> None:
-    """Lift every lock of one account, and forget the failures that led there."""
+    """Lift every lock of one account, and forget the failures that led there; the next login
+    wants a code."""
     event = Event(now, account, "unlock", detail=f"by {by}")
 
     def freed(state: AccountState) -> tuple[AccountState, Event]:
-        free = Counter()
+        state, free = grace.ended(state), Counter()
         return replace(state, lock=None, codes=free, own_codes=free, wrong=WrongCodes()), event
 
     store.change_state(account, freed, forget_sources=True)
@@ -97,20 +98,20 @@ def reset(store: Store, account: str, now: float, by: str) -> None:
     event = Event(now, account, "reset", detail=f"by {by}")
 
     def forgotten(state: AccountState) -> tuple[AccountState, Event]:
-        return replace(state, authenticators={}, spent=frozenset()), event
+        return replace(grace.ended(state), authenticators={}, spent=frozenset()), event
 
     store.remove_credentials(account, forgotten)
 
 
 def spend(credentials: Credentials, state: AccountState, now: float, rules: Rules) -> AccountState:
-    """Return the state after which no code or recovery code that exists by now is accepted:
-    last steps beyond the present window, never lower than they were."""
+    """Return the state after which nothing that exists by now is accepted, no code, recovery
+    code or grace: last steps beyond the present window, never lower than they were."""
     for authenticator in credentials.authenticators:
         known = state.of(authenticator)
         step = step_at(now, authenticator.parameters.period) + known.offset + rules.window
-        spent = AuthenticatorState(max(known.last_step, step), known.offset, known.last_used)
+        spent = replace(known, last_step=max(known.last_step, step))
         state = state.with_authenticator(authenticator.id, spent)
-    return replace(state, spent=state.spent | set(credentials.recovery_codes))
+    return replace(grace.ended(state), spent=state.spent | set(credentials.recovery_codes))
 
 
 def known(store: Store, account: str) -> bool:

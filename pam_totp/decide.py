@@ -6,23 +6,21 @@ Acceptance is produced in exactly one place, `_accepted`.
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from pam_totp import recovery
+from pam_totp import grace, matching
 from pam_totp.account import (
     AccountState,
     AdministratorLock,
-    Authenticator,
     AuthenticatorState,
     Credentials,
     Person,
 )
 from pam_totp.answer import Answer
-from pam_totp.lockout import Counter, Failure, Limits
-from pam_totp.otp import hotp, step_at
+from pam_totp.lockout import Counter, Failure, Limits, Scope
+from pam_totp.matching import Drift, Match
 from pam_totp.source import UNKNOWN
 from pam_totp.verdict import Verdict
 
@@ -41,16 +39,20 @@ class Door(Enum):
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the decision goes by: `window`, the steps beside the current one (RFC 6238 5.2),
-    and the lockout's limits."""
+    the lockout's limits, where wrong passwords count, and for how many seconds an accepted
+    code lets in at its place without another (0: not at all)."""
 
     window: int = 1
     limits: Limits = Limits()
+    scope: Scope = Scope.ADDRESS
+    grace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One answer to "Verification code: ".  `person` is what NSS says of the name right now,
-    None if NSS does not know it; `fingerprint` is a keyed hash of the answer."""
+    None if NSS does not know it; `fingerprint` is a keyed hash of the answer; `place` is
+    where it has grace if it is right, "" nowhere (grace.place)."""
 
     person: Person | None
     answer: Answer
@@ -58,6 +60,7 @@ class Attempt:
     now: float
     source: str
     door: Door = Door.ROOT
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict, and what to remember.  `authenticator` names what was matched; `locks`
-    says that this attempt has begun a lock; `slow` asks for a longer delay."""
+    says that this attempt has begun a lock; `slow` asks for a longer delay; `drift` is by how
+    many seconds the clock is off whose code was refused for that alone (negative: slow)."""
 
     verdict: Verdict
     state: AccountState
@@ -81,63 +85,49 @@ class Decision:
     authenticator: str | None = None
     locks: bool = False
     slow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """Everything that an answer matched: (authenticator, step) pairs, or a recovery code."""
-
-    steps: tuple[tuple[Authenticator, int], ...] = ()
-    recovery_code: str | None = None
-
-    def fresh(self, state: AccountState) -> bool:
-        """Whether any of it has not been used yet."""
-        if self.recovery_code is not None:
-            return self.recovery_code not in state.spent
-        return any(step > state.of(a).last_step for a, step in self.steps)
-
-    def __bool__(self) -> bool:
-        return bool(self.steps) or self.recovery_code is not None
-
-    @property
-    def name(self) -> str:
-        return "recovery-code" if self.recovery_code is not None else self.steps[0][0].name
+    drift: int | None = None
 
 
 def decide(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     """Return the verdict on a code and the state after it.
 
-    Everything is compared before anything is answered, so that a locked account, a wrong code
-    and a spent one take the same time.
+    Everything is compared before anything is answered: how long a refusal takes does not say
+    whether the code was right, on a locked account as little as where it was spent.
     """
-    match = _match(attempt, subject.credentials or _NO_CREDENTIALS, subject.state, rules)
+    answer, state, now = attempt.answer, subject.state, attempt.now
+    credentials = subject.credentials or _NO_CREDENTIALS
+    match = matching.match(answer, credentials, state, now, rules.window)
     standing = _standing(attempt, subject)
-    counter = _counter(subject.state, attempt.door)
     if standing is not None:
-        return Decision(standing, subject.state, subject.source)
-    if counter.knows(attempt.fingerprint, attempt.now, rules.limits):
+        return Decision(standing, state, subject.source)
+    if _counter(state, attempt.door).knows(attempt.fingerprint, now, rules.limits):
         # What was refused stays refused for the period: a client that repeats itself is not
         # counted again, and whoever repeats one guess gets no new chance with each step.
-        return Decision(Verdict.REPEATED_CODE, subject.state, subject.source)
-    if not match:
-        return _failed(Verdict.WRONG_CODE, attempt, subject, rules)
-    if not match.fresh(subject.state):
-        return replace(
-            _failed(Verdict.REPLAYED_CODE, attempt, subject, rules), authenticator=match.name
-        )
-    return _accepted(match, attempt, subject)
+        return Decision(Verdict.REPEATED_CODE, state, subject.source)
+    if match.fresh(state):
+        return _accepted(match, attempt, subject, rules)
+    drift = matching.drift(answer, credentials, state, now)
+    if match:
+        made = _failed(Verdict.REPLAYED_CODE, attempt, subject, rules)
+        return replace(made, authenticator=match.name)
+    return _told(_failed(Verdict.WRONG_CODE, attempt, subject, rules), drift)
 
 
 def wrong_password(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
-    """Return what to remember of a wrong password: it counts by account and address, so that
-    a stranger can lock out an address and not a person.  The code is not looked at."""
+    """Return what to remember of a wrong password: it counts as `rules.scope` says, never
+    towards the hard stop, and ends the grace of its address.  The code is not looked at."""
+    state = grace.ended_from(subject.state, attempt.source)
+    if rules.scope is Scope.ACCOUNT and attempt.person is not None:
+        if _held(state, attempt):
+            return Decision(Verdict.WRONG_PASSWORD, state, subject.source)
+        return _failed(Verdict.WRONG_PASSWORD, attempt, subject, rules)
     source, lockable = subject.source, attempt.source != UNKNOWN
     if source.locked(attempt.now):
-        return Decision(Verdict.WRONG_PASSWORD, subject.state, source)
+        return Decision(Verdict.WRONG_PASSWORD, state, source)
     source = source.failed(Failure(attempt.now), rules.limits, lockable=lockable)
     return Decision(
         Verdict.WRONG_PASSWORD,
-        subject.state,
+        state,
         source,
         locks=source.locked(attempt.now),
         slow=not lockable and source.full(attempt.now, rules.limits),
@@ -151,6 +141,13 @@ def locked(state: AccountState, now: float) -> Verdict | None:
     return Verdict.LOCKED if state.codes.locked(now) else None
 
 
+def _held(state: AccountState, attempt: Attempt) -> bool:
+    """Whether the account is locked for this attempt's door."""
+    return locked(state, attempt.now) is not None or _counter(state, attempt.door).locked(
+        attempt.now
+    )
+
+
 def _standing(attempt: Attempt, subject: Subject) -> Verdict | None:
     """Return the reason to refuse whatever the code may be."""
     state, now = subject.state, attempt.now
@@ -160,37 +157,20 @@ def _standing(attempt: Attempt, subject: Subject) -> Verdict | None:
         return Verdict.NOT_ENROLLED
     if attempt.person is None or attempt.person.uid != subject.credentials.uid:
         return Verdict.OTHER_UID
-    if locked(state, now) or _counter(state, attempt.door).locked(now):
+    if _held(state, attempt):
         return Verdict.LOCKED
     return Verdict.LOCKED_SOURCE if subject.source.locked(now) else None
 
 
-def _match(attempt: Attempt, credentials: Credentials, state: AccountState, rules: Rules) -> _Match:
-    """Compare the answer with every candidate, in constant time, whatever matches first."""
-    typed = attempt.answer.digits or ""
-    steps = tuple(
-        (authenticator, step)
-        for authenticator in credentials.authenticators
-        for step in _steps(attempt.now, authenticator, state, rules)
-        if hmac.compare_digest(hotp(authenticator.secret, step, authenticator.parameters), typed)
-    )
-    return _Match(steps, _recovery_code(attempt.answer, credentials))
-
-
-def _steps(now: float, authenticator: Authenticator, state: AccountState, rules: Rules) -> range:
-    middle = step_at(now, authenticator.parameters.period) + state.of(authenticator).offset
-    return range(max(0, middle - rules.window), middle + rules.window + 1)
-
-
-def _recovery_code(answer: Answer, credentials: Credentials) -> str | None:
-    if answer.recovery_code is None:
-        return None
-    digest = recovery.digest(answer.recovery_code, credentials.salt)
-    found = None
-    for known in credentials.recovery_codes:
-        if hmac.compare_digest(known, digest):
-            found = known
-    return found
+def _told(made: Decision, drift: Drift | None) -> Decision:
+    """Return the refusal with what is known of the clock: for the log and for administrators,
+    never for whoever typed the code."""
+    if drift is None:
+        return made
+    authenticator = drift.authenticator
+    known = replace(made.state.of(authenticator), drift=drift.seconds)
+    state = made.state.with_authenticator(authenticator.id, known)
+    return replace(made, state=state, authenticator=authenticator.name, drift=drift.seconds)
 
 
 def _counter(state: AccountState, door: Door) -> Counter:
@@ -201,18 +181,23 @@ def _failed(verdict: Verdict, attempt: Attempt, subject: Subject, rules: Rules) 
     """Count a failure; at the root's door a wrong code counts towards the hard stop too.
 
     A replayed code does not: it is no guess, and a client that reconnects with an old code
-    every day must not lock its owner out for good.
+    every day must not lock its owner out for good.  A failure ends the grace of its address,
+    a lock that begins ends all of it.
     """
-    state, now = subject.state, attempt.now
-    failure = Failure(now, attempt.fingerprint)
-    counter = _counter(state, attempt.door).failed(failure, rules.limits)
+    state = _counted(verdict, attempt, grace.ended_from(subject.state, attempt.source), rules)
+    locks = _held(state, attempt)
+    return Decision(verdict, grace.ended(state) if locks else state, subject.source, locks=locks)
+
+
+def _counted(verdict: Verdict, attempt: Attempt, state: AccountState, rules: Rules) -> AccountState:
+    now, limits = attempt.now, rules.limits
+    counter = _counter(state, attempt.door).failed(Failure(now, attempt.fingerprint), limits)
     if attempt.door is Door.OWN:
-        state = replace(state, own_codes=counter)
-        return Decision(verdict, state, subject.source, locks=counter.locked(now))
+        return replace(state, own_codes=counter)
     state = replace(state, codes=counter)
-    if verdict is Verdict.WRONG_CODE:
-        state = _hard_stop(replace(state, wrong=state.wrong.failed(now, rules.limits)), now, rules)
-    return Decision(verdict, state, subject.source, locks=locked(state, now) is not None)
+    if verdict is not Verdict.WRONG_CODE:
+        return state
+    return _hard_stop(replace(state, wrong=state.wrong.failed(now, limits)), now, rules)
 
 
 def _hard_stop(state: AccountState, now: float, rules: Rules) -> AccountState:
@@ -225,7 +210,7 @@ def _hard_stop(state: AccountState, now: float, rules: Rules) -> AccountState:
     return replace(state, lock=AdministratorLock(int(now), HARD_STOP, reason))
 
 
-def _accepted(match: _Match, attempt: Attempt, subject: Subject) -> Decision:
+def _accepted(match: Match, attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     """Accept: spend what was matched, everywhere it matched, and clear the failures."""
     state = subject.state
     if match.recovery_code is not None:
@@ -238,6 +223,8 @@ def _accepted(match: _Match, attempt: Attempt, subject: Subject) -> Decision:
         state = state.with_authenticator(authenticator.id, spent)
     if attempt.door is Door.ROOT:
         state = replace(state, codes=Counter(), wrong=state.wrong.succeeded())
+        if attempt.place and rules.grace > 0:
+            state = grace.begun(state, attempt.place, attempt.now, rules.grace)
     else:
         state = replace(state, own_codes=Counter())
     return Decision(Verdict.ACCEPTED, state, Counter(), authenticator=match.name)

@@ -6,9 +6,19 @@ Time is UTC seconds.  A clock that was set back makes a lock longer, never short
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final
 
 _DAY: Final = 86_400
+
+
+class Scope(Enum):
+    """Where a wrong password counts: against the account from one source address, so that a
+    stranger can lock out an address and not a person; or against the account itself, as
+    OpenVPN Access Server does it."""
+
+    ADDRESS = "address"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,11 @@ class Counter:
         return tuple(f for f in self.failures if now - f.at < limits.period)
 
     def knows(self, fingerprint: str, now: float, limits: Limits) -> bool:
-        """Whether this very answer was counted within the period."""
-        return any(f.fingerprint == fingerprint for f in self.recent(now, limits))
+        """Whether this very answer was counted within the period; what has no fingerprint is
+        never the same."""
+        return fingerprint != "" and any(
+            f.fingerprint == fingerprint for f in self.recent(now, limits)
+        )
 
     def failed(self, failure: Failure, limits: Limits, *, lockable: bool = True) -> Counter:
         """Return the counter after one more failure; the last one that is allowed locks.

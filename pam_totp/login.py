@@ -275,4 +275,8 @@ class Login:
 
 
 def _detail(made: Decision) -> str:
-    return "this locks" if made.locks else ""
+    said = ["this locks"] if made.locks else []
+    if made.drift is not None:
+        off = "slow" if made.drift < 0 else "fast"
+        said.append(f"the phone's clock is {abs(made.drift)} s {off}")
+    return "; ".join(said)

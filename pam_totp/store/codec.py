@@ -32,7 +32,7 @@ def state_to_text(state: AccountState) -> str:
         record["enrolled"] = state.enrolled
     if state.authenticators:
         record["authenticators"] = {
-            id_: [a.last_step, a.offset, a.last_used] for id_, a in state.authenticators.items()
+            id_: _authenticator_state_record(a) for id_, a in state.authenticators.items()
         }
     if state.spent:
         record["spent"] = sorted(state.spent)
@@ -43,6 +43,8 @@ def state_to_text(state: AccountState) -> str:
         record["wrong"] = [state.wrong.in_a_row, list(state.wrong.at)]
     if state.lock is not None:
         record["lock"] = [state.lock.at, state.lock.by, state.lock.reason]
+    if state.trusted:
+        record["trusted"] = dict(state.trusted)
     return _encode(record)
 
 
@@ -123,7 +125,15 @@ def _state(record: Any) -> AccountState:
         own_codes=_counter(get("own_codes")),
         wrong=WrongCodes(wrong[0], tuple(wrong[1])) if wrong else NOBODY.wrong,
         lock=AdministratorLock(*lock) if lock else None,
+        trusted=dict(get("trusted", {})),
     )
+
+
+def _authenticator_state_record(a: AuthenticatorState) -> list[int | None]:
+    """Return the fields in their order; what was added since the first version is left out
+    where it is at its default."""
+    record = [a.last_step, a.offset, a.last_used]
+    return record if a.drift is None else [*record, a.drift]
 
 
 def _counter_record(counter: Counter) -> list[Any]:

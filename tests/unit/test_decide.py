@@ -19,11 +19,11 @@ from pam_totp.decide import (
     Rules,
     locked,
 )
-from pam_totp.lockout import Counter
+from pam_totp.lockout import Counter, Scope
 from pam_totp.otp import Parameters
 from pam_totp.source import OWN_DOOR, UNKNOWN
 from pam_totp.verdict import Verdict
-from tests.unit.world import NOON, Account, Phone, credentials
+from tests.unit.world import NOON, OFFICE, Account, Phone, credentials
 
 RECOVERY = "rc-7k2mq-x9d4w-hn3ve"
 SALT = b"salt"
@@ -366,6 +366,78 @@ def test_an_administrators_lock(alice: Account) -> None:
     assert alice.state.lock == AdministratorLock(0, "root")
 
 
+# -- a clock that is off ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beside", [-20, -8, -2, 2, 20])
+def test_a_code_of_a_clock_that_is_off(alice: Account, beside: int) -> None:
+    """A right code of up to twenty steps away is a wrong one, counted and not spent; the
+    decision says whose clock it is and by how many seconds it is off."""
+    made = alice.tries(PHONE.code(NOON, beside), NOON)
+    assert (made.verdict, made.authenticator) == (Verdict.WRONG_CODE, "phone0")
+    assert made.drift == 30 * beside
+    assert alice.state.authenticators["id0"] == AuthenticatorState(drift=30 * beside)
+    assert len(alice.state.codes.failures) == 1
+    assert alice.state.wrong.in_a_row == 1
+
+
+@pytest.mark.parametrize("beside", [-21, -1, 0, 1, 21])
+def test_no_drift(alice: Account, beside: int) -> None:
+    """What is accepted, and what is further away, says nothing of a clock."""
+    assert alice.tries(PHONE.code(NOON, beside), NOON).drift is None
+    assert alice.state.authenticators.get("id0", AuthenticatorState()).drift is None
+
+
+def test_a_future_code_is_no_gift(alice: Account) -> None:
+    """A code of the future that was refused is accepted no earlier than any other."""
+    code = PHONE.code(NOON, 10)
+    assert alice.tries(code, NOON).drift == 300
+    assert alice.verdict(code, NOON + 1) is Verdict.REPEATED_CODE
+    assert alice.verdict(PHONE.code(NOON, 1), NOON + 2) is Verdict.ACCEPTED
+    assert alice.verdict(code, NOON + 3) is Verdict.WRONG_CODE
+
+
+def test_a_right_code_clears_the_drift(alice: Account) -> None:
+    """What is remembered of a clock is forgotten when its code is accepted."""
+    alice.tries(PHONE.code(NOON, -8), NOON)
+    assert alice.verdict(RECOVERY, NOON) is Verdict.ACCEPTED
+    assert alice.state.authenticators["id0"].drift == -240
+    assert alice.verdict(PHONE.code(NOON), NOON) is Verdict.ACCEPTED
+    assert alice.state.authenticators["id0"].drift is None
+
+
+def test_a_used_code_is_no_clock(alice: Account) -> None:
+    """The code of five minutes ago after it was used says nothing of the phone's clock."""
+    code = PHONE.code(NOON)
+    assert alice.verdict(code, NOON) is Verdict.ACCEPTED
+    made = alice.tries(code, NOON + 300)
+    assert (made.verdict, made.drift, made.authenticator) == (Verdict.WRONG_CODE, None, None)
+
+
+def test_drift_beside_an_offset(alice: Account) -> None:
+    """Around an offset twenty steps are searched, and the drift is from this machine's clock."""
+    alice.state = alice.state.with_authenticator("id0", AuthenticatorState(offset=100))
+    assert alice.tries(PHONE.code(NOON, 120), NOON).drift == 3600
+    assert alice.tries(PHONE.code(NOON, 80), NOON).drift == 2400
+    assert alice.tries(PHONE.code(NOON, 0), NOON).drift is None
+    assert alice.state.authenticators["id0"].offset == 100
+
+
+def test_drift_of_one_among_several() -> None:
+    """The drift is that of the authenticator whose code it is, in its own steps."""
+    account = Account(credentials(PHONE, TABLET))
+    made = account.tries(TABLET.code(NOON, -3), NOON)
+    assert (made.drift, made.authenticator) == (-180, "phone1")
+    assert account.state.authenticators == {"id1": AuthenticatorState(drift=-180)}
+
+
+def test_no_drift_while_locked(alice: Account) -> None:
+    """A locked account says nothing of any code, to the log neither."""
+    lock_out(alice, NOON)
+    made = alice.tries(PHONE.code(NOON, 8), NOON)
+    assert (made.verdict, made.drift, made.authenticator) == (Verdict.LOCKED, None, None)
+
+
 # -- doors ------------------------------------------------------------------------------------
 
 
@@ -432,6 +504,43 @@ def test_an_unknown_source_is_slow_and_never_locked(alice: Account) -> None:
     assert not any(m.locks for m in made)
     assert alice.verdict(PHONE.code(NOON), NOON, source=UNKNOWN) is Verdict.ACCEPTED
     assert not alice.wrong_password(NOON, UNKNOWN).slow
+
+
+def test_wrong_passwords_against_the_account(alice: Account) -> None:
+    """Where the rules say so, wrong passwords from anywhere and wrong codes together lock the
+    account for everybody, for the same time, and never for good."""
+    alice.rules = Rules(scope=Scope.ACCOUNT)
+    sources = [OFFICE, UNKNOWN, "198.51.100.1", "198.51.100.2"]
+    assert [alice.wrong_password(NOON, source).locks for source in sources] == [False] * 4
+    assert alice.tries(PHONE.wrong(NOON)[0], NOON).locks
+    assert alice.verdict(PHONE.code(NOON), NOON) is Verdict.LOCKED
+    assert not any(alice.wrong_password(NOON + at).locks for at in range(0, 900, 90))
+    assert alice.state.wrong.in_a_row == 1
+    assert set(alice.sources.values()) == {Counter()}
+    assert alice.verdict(PHONE.code(NOON, 30), NOON + 900) is Verdict.ACCEPTED
+
+
+def test_wrong_passwords_at_the_own_door_lock_that_door(alice: Account) -> None:
+    """A person's own program locks its own door alone, by wrong passwords too."""
+    alice.rules = Rules(scope=Scope.ACCOUNT)
+    made = [alice.wrong_password(NOON, OWN_DOOR, Door.OWN) for _ in range(5)]
+    assert made[-1].locks
+    assert alice.verdict(PHONE.code(NOON), NOON, source=OWN_DOOR, door=Door.OWN) is Verdict.LOCKED
+    assert alice.verdict(PHONE.code(NOON), NOON) is Verdict.ACCEPTED
+
+
+def test_wrong_passwords_for_nobody_count_by_address(alice: Account) -> None:
+    """Names that nobody has lock an address and leave no account locked, whatever the rules."""
+    alice.rules, alice.person, state = Rules(scope=Scope.ACCOUNT), None, alice.state
+    assert [alice.wrong_password(NOON).locks for _ in range(5)] == [False] * 4 + [True]
+    assert alice.state == state
+
+
+def test_a_wrong_password_is_no_answer_that_repeats(alice: Account) -> None:
+    """What was not typed is never "the same again"."""
+    alice.rules = Rules(scope=Scope.ACCOUNT)
+    alice.wrong_password(NOON)
+    assert alice.verdict("", NOON) is Verdict.WRONG_CODE
 
 
 def test_a_wrong_password_is_told_whatever_the_account(alice: Account) -> None:

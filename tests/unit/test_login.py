@@ -63,6 +63,26 @@ def test_a_wrong_code(world: World) -> None:
     assert len(world.store.look("alice").codes.failures) == 1
 
 
+def test_a_clock_that_is_off(world: World) -> None:
+    """A code of a clock that is off is refused as any wrong one is, to the person; log, events
+    and state say by how much."""
+    phone = world.enroll()
+    said = []
+    for code in (phone.code(NOON, -8), phone.wrong(NOON)[0]):
+        talk = Talk("alice", [(CODE_PROMPT, code)])
+        said.append((world.login(talk).check(), talk.delays, talk.authtok, talk.kept))
+    assert said[0] == said[1] == (Verdict.WRONG_CODE, [FAIL_DELAY], None, None)
+    slow = "the phone's clock is 240 s slow"
+    assert world.lines[-2].endswith(f'authenticator=phone detail="{slow}"')
+    assert (world.events()[-2].authenticator, world.events()[-2].detail) == ("phone", slow)
+    (state,) = world.store.look("alice").authenticators.values()
+    assert state.drift == -240
+    for code in phone.wrong(NOON, 3)[1:]:
+        world.check(code)
+    world.check(phone.code(NOON, 3))
+    assert 'detail="this locks; the phone\'s clock is 90 s fast"' in world.lines[-1]
+
+
 @pytest.mark.parametrize("answer", [None, "", "   ", "alice"])
 def test_no_answer(world: World, answer: str | None) -> None:
     """No answer, or the name instead of one, is refused and not counted."""

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pam_totp.account import NOBODY, AccountState, Credentials
+from pam_totp.account import NOBODY, AccountState, AuthenticatorState, Credentials
 from pam_totp.decide import Attempt, Rules, Subject, decide, wrong_password
 from pam_totp.errors import PamTotpError, StoreError
 from pam_totp.event import Event
@@ -123,6 +123,8 @@ def test_everything_comes_back(place: Place, store: Store) -> None:
         codes=Counter((Failure(NOON + 0.25, "f"),), 7.5),
         own_codes=Counter((), NOON),
         spent=frozenset({"a", "b"}),
+        authenticators={"id1": AuthenticatorState(7, -3, 12, -90)},
+        trusted={"sshd 1001 192.0.2.7": NOON + 0.5},
     )
     given = replace(credentials(PHONE, Phone(b"t" * 32)), salt=b"s", recovery_codes=("x", "y"))
     store.change_credentials("alice", lambda _: CredentialsChange(given, lambda _: full))
@@ -134,6 +136,7 @@ def test_everything_comes_back(place: Place, store: Store) -> None:
     assert source_counter(other, OFFICE).failures == (Failure(NOON),)
     kept = other.look("alice")
     assert (kept.spent, kept.own_codes, kept.enrolled) == (full.spent, full.own_codes, 1)
+    assert kept.authenticators == full.authenticators
     assert [f.at for f in kept.codes.failures] == [NOON + 0.25, NOON + 20]
     assert [name for name, _ in other.accounts()] == ["alice"]
     other.close()

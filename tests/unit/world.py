@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pam_totp import config, enrollment
+from pam_totp import config, enrollment, grace
 from pam_totp.account import AccountState, Authenticator, Credentials, Person
 from pam_totp.answer import Answer, parse
 from pam_totp.context import Context
@@ -70,18 +70,24 @@ class Account:
     person: Person | None = ALICE
 
     def attempt(
-        self, answer: str, now: float, source: str = OFFICE, door: Door = Door.ROOT
+        self,
+        answer: str,
+        now: float,
+        source: str = OFFICE,
+        door: Door = Door.ROOT,
+        service: str = "sshd",
     ) -> Attempt:
         """Return an attempt."""
-        return Attempt(self.person, typed(answer), answer, now, source, door)
+        place = grace.place(self.person, service, source)
+        return Attempt(self.person, typed(answer), answer, now, source, door, place)
 
     def tries(self, answer: str, now: float, **more: Any) -> Decision:
         """Let somebody answer, and remember what is to be remembered."""
         return self._kept(self.attempt(answer, now, **more), decide)
 
-    def wrong_password(self, now: float, source: str = OFFICE) -> Decision:
+    def wrong_password(self, now: float, source: str = OFFICE, door: Door = Door.ROOT) -> Decision:
         """Let somebody give a wrong password."""
-        return self._kept(self.attempt("", now, source), wrong_password)
+        return self._kept(self.attempt("", now, source, door), wrong_password)
 
     def verdict(self, answer: str, now: float, **more: Any) -> Verdict:
         """Return the verdict on an answer, remembered."""

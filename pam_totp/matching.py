@@ -1,0 +1,104 @@
+"""What an answer matches: codes of an account's authenticators, or a recovery code.
+
+Every candidate is computed and compared in constant time, whatever matches first.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+from pam_totp import recovery
+from pam_totp.account import AccountState, Authenticator, Credentials
+from pam_totp.answer import Answer
+from pam_totp.otp import hotp, step_at
+
+DRIFT: Final = 20  # steps; the code of a clock that is further off is like any other wrong one
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Everything that an answer matched: (authenticator, step) pairs, or a recovery code."""
+
+    steps: tuple[tuple[Authenticator, int], ...] = ()
+    recovery_code: str | None = None
+
+    def fresh(self, state: AccountState) -> bool:
+        """Whether any of it has not been used yet."""
+        if self.recovery_code is not None:
+            return self.recovery_code not in state.spent
+        return any(step > state.of(a).last_step for a, step in self.steps)
+
+    def __bool__(self) -> bool:
+        return bool(self.steps) or self.recovery_code is not None
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        return "recovery-code" if self.recovery_code is not None else self.steps[0][0].name
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The authenticator whose clock is off, and by how many seconds (negative: slow)."""
+
+    authenticator: Authenticator
+    seconds: int
+
+
+def match(
+    answer: Answer, credentials: Credentials, state: AccountState, now: float, window: int
+) -> Match:
+    """Return what the answer matches within `window` steps of each authenticator's own."""
+    steps = _matching(answer, credentials, state, now, window)
+    return Match(steps, _recovery_code(answer, credentials))
+
+
+def drift(
+    answer: Answer, credentials: Credentials, state: AccountState, now: float
+) -> Drift | None:
+    """Return the clock whose code of another time was typed, None if it is nobody's.
+
+    Used codes and those before them are left out: they say what somebody read and not what a
+    clock shows.
+    """
+    found = [
+        Drift(authenticator, _seconds_off(authenticator, step, now))
+        for authenticator, step in _matching(answer, credentials, state, now, DRIFT)
+        if step > state.of(authenticator).last_step
+    ]
+    return min(found, key=lambda one: abs(one.seconds), default=None)
+
+
+def _seconds_off(authenticator: Authenticator, step: int, now: float) -> int:
+    period = authenticator.parameters.period
+    return (step - step_at(now, period)) * period
+
+
+def _matching(
+    answer: Answer, credentials: Credentials, state: AccountState, now: float, reach: int
+) -> tuple[tuple[Authenticator, int], ...]:
+    typed = answer.digits or ""
+    return tuple(
+        (authenticator, step)
+        for authenticator in credentials.authenticators
+        for step in _steps(authenticator, state, now, reach)
+        if hmac.compare_digest(hotp(authenticator.secret, step, authenticator.parameters), typed)
+    )
+
+
+def _steps(authenticator: Authenticator, state: AccountState, now: float, reach: int) -> range:
+    middle = step_at(now, authenticator.parameters.period) + state.of(authenticator).offset
+    return range(max(0, middle - reach), middle + reach + 1)
+
+
+def _recovery_code(answer: Answer, credentials: Credentials) -> str | None:
+    if answer.recovery_code is None:
+        return None
+    digest = recovery.digest(answer.recovery_code, credentials.salt)
+    found = None
+    for known in credentials.recovery_codes:
+        if hmac.compare_digest(known, digest):
+            found = known
+    return found
