@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import termios
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -101,13 +102,30 @@ class Terminal:
     def ask(self, prompt: str) -> str:
         """Return what is typed after `prompt`, with echo.  Raises NoAnswer at the end of
         the input (Ctrl-D)."""
+        return self._line(prompt).strip()
+
+    def ask_hidden(self, prompt: str) -> str:
+        """Return what is typed after `prompt`, without echo and with its blanks.  Raises NoAnswer
+        as `ask` does."""
+        descriptor = self._read.fileno()
+        usual = termios.tcgetattr(descriptor)
+        hidden = [*usual]
+        hidden[3] &= ~termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, hidden)
+        try:
+            return self._line(prompt)
+        finally:
+            termios.tcsetattr(descriptor, termios.TCSAFLUSH, usual)
+            self.show()
+
+    def _line(self, prompt: str) -> str:
         self._write.write(prompt)
         self._write.flush()
         line = self._read.readline()
         if not line:
             self.show()
             raise NoAnswer("no answer; nothing was changed")
-        return line.strip()
+        return line.removesuffix("\n")
 
     def confirm(self, question: str) -> None:
         """Go on only if the answer is yes.  Raises NoAnswer otherwise."""
