@@ -17,6 +17,7 @@ class Person:
 
     name: str
     uid: int
+    gid: int = field(default=-1, compare=False)  # the primary group
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ class ConfigError(PamTotpError):
     """A configuration cannot be used; names the file, the key and the expected form."""
 
 
+class PolicyError(PamTotpError):
+    """A policy cannot be used or made; names the rule, the key and the expected form."""
+
+
 class NameServiceError(PamTotpError):
     """NSS could not say whether a name exists.  It is not the same as "no such name"."""
 

@@ -1,7 +1,8 @@
-"""Who a name is, by NSS.
+"""Who a name is, and who is in a group, by NSS.
 
-Python's `pwd` says KeyError both for "no such name" and for "the directory does not answer";
-the difference decides whether somebody gets in, so getpwnam_r is called itself.
+Python's `pwd` and `grp` say KeyError both for "no such name" and for "the directory does not
+answer"; the difference decides whether somebody gets in, so getpwnam_r and getgrnam_r are
+called themselves.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from typing import Final
+import pwd
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from pam_totp.account import Person
 from pam_totp.errors import NameServiceError
 
 _FIRST_BUFFER: Final = 4096
-_LARGEST_BUFFER: Final = 1 << 20
+_LARGEST_BUFFER: Final = 1 << 22  # a group of some hundred thousand members
+
+_S = TypeVar("_S", bound=ctypes.Structure)
+_T = TypeVar("_T")
 
 
 class _Passwd(ctypes.Structure):
@@ -30,23 +36,99 @@ class _Passwd(ctypes.Structure):
     )
 
 
-_getpwnam_r = ctypes.CDLL(None, use_errno=True).getpwnam_r
-_getpwnam_r.restype = ctypes.c_int
-_getpwnam_r.argtypes = (
-    ctypes.c_char_p,
-    ctypes.POINTER(_Passwd),
-    ctypes.c_char_p,
-    ctypes.c_size_t,
-    ctypes.POINTER(ctypes.POINTER(_Passwd)),
-)
+class _Group(ctypes.Structure):
+    _fields_ = (
+        ("gr_name", ctypes.c_char_p),
+        ("gr_passwd", ctypes.c_char_p),
+        ("gr_gid", ctypes.c_uint32),
+        ("gr_mem", ctypes.POINTER(ctypes.c_char_p)),
+    )
+
+
+def _reentrant(name: str, structure: type[ctypes.Structure]) -> Any:
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    function.restype = ctypes.c_int
+    function.argtypes = (
+        ctypes.c_char_p,
+        ctypes.POINTER(structure),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.POINTER(structure)),
+    )
+    return function
+
+
+_getpwnam_r = _reentrant("getpwnam_r", _Passwd)
+_getgrnam_r = _reentrant("getgrnam_r", _Group)
 
 
 def lookup(name: str) -> Person | None:
     """Return whom `name` means, by the name that NSS itself uses, or None if NSS knows that
     there is no such name.
 
-    Raises NameServiceError if NSS could not say.  POSIX lets getpwnam_r report "not found" as
-    an error number too; glibc does not, so each one is taken as "could not say".
+    Raises NameServiceError if NSS could not say.
+    """
+
+    def person(entry: _Passwd) -> Person:
+        return Person(_decoded(entry.pw_name), entry.pw_uid, entry.pw_gid)
+
+    return _looked_up(_getpwnam_r, _Passwd, name, person, "passwd")
+
+
+def group(name: str) -> tuple[str, int, frozenset[str]] | None:
+    """Return a group's name, id and listed members, None if NSS knows that there is none.
+
+    Raises NameServiceError if NSS could not say.
+    """
+
+    def found(entry: _Group) -> tuple[str, int, frozenset[str]]:
+        return _decoded(entry.gr_name), entry.gr_gid, frozenset(_members(entry))
+
+    return _looked_up(_getgrnam_r, _Group, name, found, "group")
+
+
+def member(person: Person, name: str) -> bool | None:
+    """Whether a person is in a group, the primary one included; None if that cannot be told,
+    because NSS does not find the group: one that is gone and a directory that is down look
+    the same."""
+    try:
+        found = group(name)
+    except NameServiceError:
+        return None
+    if found is None:
+        return None
+    _, gid, listed = found
+    # Some name services list no members, and others no groups of a member: either will do.
+    return gid == person.gid or person.name in listed or gid in _groups(person)
+
+
+def everyone() -> Iterator[Person]:
+    """Yield the people that NSS lists; a directory may list none of its own."""
+    for entry in pwd.getpwall():
+        yield Person(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _groups(person: Person) -> list[int]:
+    try:
+        return os.getgrouplist(person.name, person.gid)
+    except (OSError, ValueError, OverflowError):
+        return []
+
+
+def _members(entry: _Group) -> Iterator[str]:
+    at = 0
+    while entry.gr_mem[at]:
+        yield _decoded(entry.gr_mem[at])
+        at += 1
+
+
+def _looked_up(
+    function: Any, structure: type[_S], name: str, read: Callable[[_S], _T], database: str
+) -> _T | None:
+    """Return what `read` makes of the entry, None if there is none.
+
+    POSIX lets these functions report "not found" as an error number too; glibc does not, so
+    each one is taken as "could not say".
     """
     raw = name.encode("utf-8", "surrogateescape")
     if not raw or b"\0" in raw:
@@ -56,17 +138,19 @@ def lookup(name: str) -> Person | None:
         # A module that fails without saying why leaves errno as it was, and glibc returns it:
         # 0 would read as "no such name".
         ctypes.set_errno(errno.EIO)
-        entry, buffer = _Passwd(), ctypes.create_string_buffer(size)
-        found = ctypes.POINTER(_Passwd)()
-        code = _getpwnam_r(raw, ctypes.byref(entry), buffer, size, ctypes.byref(found))
+        entry, buffer = structure(), ctypes.create_string_buffer(size)
+        found = ctypes.POINTER(structure)()
+        code = function(raw, ctypes.byref(entry), buffer, size, ctypes.byref(found))
         if code == errno.ERANGE and size < _LARGEST_BUFFER:
             size *= 4
             continue
         if code != 0:
             raise NameServiceError(
                 f"NSS could not look up {name!r}: {os.strerror(code)}",
-                hint="getent passwd; see the passwd line of /etc/nsswitch.conf",
+                hint=f"getent {database}; see the {database} line of /etc/nsswitch.conf",
             )
-        if not found:
-            return None
-        return Person(entry.pw_name.decode("utf-8", "surrogateescape"), entry.pw_uid)
+        return read(entry) if found else None
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""Who needs a code, from when and where, and how lockout counts: pure, as of one moment."""
