@@ -89,6 +89,7 @@ class AccountState:
 
     enrolled: int | None = None
     version: int = 0
+    uid: int | None = None  # for whom it was enrolled, as the credentials say under seal
     authenticators: Mapping[str, AuthenticatorState] = field(default_factory=dict)
     spent: frozenset[str] = frozenset()  # hashes of used recovery codes
     codes: Counter = Counter()  # wrong codes, from hosts that are root's

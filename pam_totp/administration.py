@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -66,10 +66,10 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
     )
 
 
-def all_statuses(store: Store, now: float, limits: Limits) -> Iterator[Status]:
+def all_statuses(store: Store, now: float, limits: Callable[[str], Limits]) -> Iterator[Status]:
     """Yield the status of every account that has enrolled or is locked, by name."""
     for account, state in store.accounts():
-        found = status(store, account, now, limits)
+        found = status(store, account, now, limits(account))
         if state.enrolled is not None or found.locked != "no":
             yield found
 

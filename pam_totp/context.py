@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 from pam_totp import audit, clock, config, keyfile, nss
 from pam_totp.account import Person
 from pam_totp.config import Config
-from pam_totp.decide import Rules
+from pam_totp.errors import NameServiceError
+from pam_totp.lockout import Limits
+from pam_totp.policy.document import Policy
+from pam_totp.policy.in_force import InForce
+from pam_totp.policy.resolve import Effective, Situation, effective
 from pam_totp.store.directory import DirectoryStore
 from pam_totp.store.protocol import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The world of a login: configuration, store, clock, name service, rules, log."""
+    """The world of a login: configuration, store, clock, name service, policy, log."""
 
     config: Config
     store: Store
     now: clock.Clock = clock.now
     lookup: Callable[[str], Person | None] = nss.lookup
-    rules: Rules = Rules()
+    member: Callable[[Person, str], bool | None] = nss.member
+    policy: Callable[[], Policy] = Policy
     log: audit.Log = audit.to_syslog
+
+    def anywhere(self, account: str) -> Effective:
+        """Return what the policy says of an account wherever no rule for a place does.
+
+        Raises PolicyError, StoreError.
+        """
+        person = None
+        with suppress(NameServiceError):
+            person = self.lookup(account)
+
+        def member(group: str) -> bool | None:
+            return None if person is None else self.member(person, group)
+
+        return effective(self.policy(), Situation(account, self.now(), member, anywhere=True))
+
+    def limits(self, account: str) -> Limits:
+        """Return when an account locks."""
+        return self.anywhere(account).limits
 
 
 _current: list[Context] = []
@@ -32,7 +56,7 @@ _current: list[Context] = []
 def from_config(loaded: Config) -> Context:
     """Return the context of a host.  Raises StoreError where it was not set up."""
     store = DirectoryStore(loaded.data_directory, keyfile.load(loaded.key_file))
-    return Context(loaded, store)
+    return Context(loaded, store, policy=InForce(store))
 
 
 def use(context: Context) -> None:

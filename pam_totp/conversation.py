@@ -19,6 +19,9 @@ class Conversation(Protocol):
     def ask(self, prompt: str) -> str | None:
         """Ask for a code, with echo; None if the prompt could not be shown."""
 
+    def show(self, text: str) -> None:
+        """Show a line, if the application shows any."""
+
     def password(self, prompt: str) -> str | None:
         """Return the password field, asking for it if need be; None if there is none."""
 

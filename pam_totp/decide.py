@@ -24,6 +24,7 @@ from pam_totp.matching import Drift, Match
 from pam_totp.source import UNKNOWN
 from pam_totp.verdict import Verdict
 
+WINDOW: Final = 1  # steps
 HARD_STOP: Final = "pam-totp"  # who locked, where it was the hundred wrong codes
 _NO_CREDENTIALS: Final = Credentials(-1, ())
 
@@ -42,7 +43,7 @@ class Rules:
     the lockout's limits, where wrong passwords count, and for how many seconds an accepted
     code lets in at its place without another (0: not at all)."""
 
-    window: int = 1
+    window: int = WINDOW
     limits: Limits = Limits()
     scope: Scope = Scope.ADDRESS
     grace: float = 0.0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One verdict or one act of an administrator.  `what` is the verdict's value or the act's
-    name; `at` is UTC seconds; values a client chose are as it sent them."""
+    name; `at` is UTC seconds; values a client chose are as it sent them.
+
+    `actor` is who did it, "" for a login; an act's `rhost` and `tty` are where the actor sits.
+    `id` is the store's number of it, rising, 0 before it is kept.
+    """
 
     at: float
     account: str
@@ -18,3 +22,5 @@ class Event:
     tty: str = ""
     authenticator: str = ""
     detail: str = ""
+    actor: str = ""
+    id: int = field(default=0, compare=False)

@@ -7,12 +7,13 @@ install it (see docs/design.md).
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Final
 
 from pam_totp import context
 from pam_totp.login import Login
-from pam_totp.outward import PAM_AUTHINFO_UNAVAIL, PAM_IGNORE, outward
+from pam_totp.outward import PAM_AUTH_ERR, PAM_AUTHINFO_UNAVAIL, PAM_IGNORE, outward
 from pam_totp.verdict import Verdict
 
 _LINES: Final = {"": Login.check, "collect": Login.collect, "authfail": Login.wrong_password}
@@ -24,7 +25,9 @@ def pam_sm_authenticate(pamh: Any, flags: int, argv: list[str]) -> int:
     line = _LINES.get(" ".join(argv[1:]))
     if line is None:
         return PAM_AUTHINFO_UNAVAIL  # an argument of a later release
-    return outward(line(_login(pamh))).pam_code
+    code = outward(line(_login(pamh))).pam_code
+    # A wrong password is a refusal whatever was found out about the account.
+    return PAM_AUTH_ERR if line is Login.wrong_password and code == PAM_IGNORE else code
 
 
 def pam_sm_acct_mgmt(pamh: Any, flags: int, argv: list[str]) -> int:
@@ -36,8 +39,8 @@ def pam_sm_acct_mgmt(pamh: Any, flags: int, argv: list[str]) -> int:
     verdict = _login(pamh).account()
     if verdict is Verdict.NOT_NEEDED:
         return int(pamh.PAM_SUCCESS)
-    if verdict is Verdict.UNAVAILABLE:
-        return PAM_AUTHINFO_UNAVAIL
+    if verdict in (Verdict.UNAVAILABLE, Verdict.NOT_NAMED):
+        return outward(verdict).pam_code
     return int(pamh.PAM_PERM_DENIED)
 
 
@@ -81,6 +84,11 @@ class PamConversation:
         """Ask with echo: the code works once, and applications that answer every prompt
         without echo with the password would be counted as wrong codes."""
         return self._converse(self._pamh.PAM_PROMPT_ECHO_ON, prompt)
+
+    def show(self, text: str) -> None:
+        """Show a line; an application that cannot has lost nothing."""
+        with contextlib.suppress(self._pamh.exception):
+            self._pamh.conversation(self._pamh.Message(self._pamh.PAM_ERROR_MSG, text))
 
     def password(self, prompt: str) -> str | None:
         """Return the password field."""

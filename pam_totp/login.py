@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from pam_totp import answer, audit
-from pam_totp.account import AccountState, Person
 from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
 from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wrong_password
 from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
-from pam_totp.outward import outward
-from pam_totp.source import OWN_DOOR, source_of
+from pam_totp.lockout import Counter
+from pam_totp.outward import outward, told
+from pam_totp.policy.resolve import asks_in
+from pam_totp.policy.values import Messages, Mfa
 from pam_totp.store.protocol import Change
 from pam_totp.verdict import Verdict
+from pam_totp.who import ROOT, Refused, Who, find_out
 
-ROOT: Final = 0
 _SLOW: Final = 10.0  # seconds, for a source that can be delayed and not locked
 _STRANGERS: Final = 4096
 
@@ -39,31 +40,6 @@ _Decide = Callable[[Attempt, Subject, Rules], Decision]
 _Line = Callable[[], Verdict]
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Whose login it is: the account by its own name, the person that NSS knows under it, and
-    the state as it was when it was looked at."""
-
-    account: str
-    typed: str
-    person: Person | None
-    state: AccountState
-    door: Door
-
-    @property
-    def needs_code(self) -> bool:
-        """Whether a code is needed.  Until there is policy: whoever has enrolled."""
-        return self.state.enrolled is not None
-
-
-class Refused(PamTotpError):
-    """A refusal before any code was looked at."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.value)
-        self.verdict = verdict
-
-
 class Login:
     """One PAM call.  Each method returns the verdict, logged and durable."""
 
@@ -71,6 +47,7 @@ class Login:
         self._context = context
         self._talk = conversation
         self._name = ""
+        self._last: Decision | None = None
 
     def check(self) -> Verdict:
         """Answer the plain line: ask for the code, or take the collected one, and check it."""
@@ -99,22 +76,20 @@ class Login:
         if kept == _NO_CODE_NEEDED:
             # What was decided may only become stricter.
             return self._note(who, Verdict.NO_CODE) if who.needs_code else self._without_code(who)
+        if kept is None and who.trusted(self._context.now()):
+            return self._said(who, Verdict.NOT_NEEDED, detail="a code was accepted from here")
         if kept is None:
             typed = self._talk.ask(self._context.config.prompt_code)
         else:
             typed = kept.removeprefix(_CODE) if kept.startswith(_CODE) else None
-        return self._checked(who, typed)
+        return self._told(who, self._checked(who, typed))
 
     def _wrong_password(self) -> Verdict:
         who = self._who()
         if self._talk.take() is None and who.needs_code:
             self._talk.ask(self._context.config.prompt_code)  # not looked at, and not spent
-        if who.needs_code:
+        if who.needs_code or who.unknown:
             return self._stepped(who, "", wrong_password)
-        if who.person is None:
-            # Names without an account share a table of fixed size.
-            slot = f"?{zlib.crc32(who.account.encode('utf-8', 'surrogateescape')) % _STRANGERS}"
-            return self._stepped(who, "", wrong_password, counted_as=slot)
         return self._said(who, Verdict.WRONG_PASSWORD)
 
     def _collect(self) -> Verdict:
@@ -145,21 +120,9 @@ class Login:
     # -- what they share ------------------------------------------------------------------------
 
     def _who(self) -> Who:
-        """Find out whose login it is.
-
-        Raises Refused where the host may not ask, NameServiceError and StoreError where it
-        could not be found out: a name service that is down is no "unknown account".
-        """
-        typed = self._name = self._talk.user() or ""
-        if not typed:
-            raise Refused(Verdict.MALFORMED)
-        person = self._context.lookup(typed)
-        account = self._name = person.name if person else typed
-        own = self._talk.host_uid != ROOT
-        if own and (person is None or person.uid != self._talk.host_uid):
-            raise Refused(Verdict.NOT_ALLOWED)
-        state = self._context.store.look(account)
-        return Who(account, typed, person, state, Door.OWN if own else Door.ROOT)
+        who = find_out(self._context, self._talk)
+        self._name = who.account
+        return who
 
     def _taken_apart(self, who: Who, typed: str) -> Field:
         """Return password and code out of a password field and the answer to a prompt.
@@ -179,69 +142,96 @@ class Login:
 
     def _without_code(self, who: Who) -> Verdict:
         if who.state.lock is not None:
-            return self._note(who, Verdict.LOCKED_BY_ADMINISTRATOR)
+            return self._told(who, self._note(who, Verdict.LOCKED_BY_ADMINISTRATOR))
         if who.person is None:
             # A directory that has gone quiet looks like this, and so does an enrolled name in
             # a spelling that the password's module takes and NSS does not.
             return self._said(who, Verdict.UNKNOWN_ACCOUNT)
+        others = self._other_names(who)
+        if others:
+            return self._said(who, Verdict.OTHER_UID, detail=others)
         return self._said(who, Verdict.NOT_NEEDED)
+
+    def _other_names(self, who: Who) -> str:
+        """Return whose uid this is, if it has enrolled under another name: two names of one
+        person are one person, and the second is no way around the code."""
+        if who.ruled.mfa is Mfa.OFF or who.person is None:
+            return ""
+        others = self._context.store.enrolled_as(who.person.uid)
+        return f"uid {who.person.uid} has enrolled as {others[0]}" if others else ""
 
     def _checked(self, who: Who, typed: str | None) -> Verdict:
         if answer.parse(typed) is None or typed in (who.typed, who.account):
             return self._note(who, Verdict.NO_CODE)
-        return self._stepped(who, typed or "", decide)
+        return self._stepped(who, typed or "", _unknown if who.unknown else decide)
 
-    def _stepped(
-        self, who: Who, typed: str, decision: _Decide, counted_as: str | None = None
-    ) -> Verdict:
+    def _stepped(self, who: Who, typed: str, decision: _Decide) -> Verdict:
         """Run a decision as one step of the store, and say what came of it."""
         store, now = self._context.store, self._context.now()
-        own = who.door is Door.OWN
-        source = OWN_DOOR if own else source_of(self._talk.rhost)
         parsed = answer.parse(typed) or answer.Answer("")
         spelled = parsed.recovery_code or parsed.text  # however it was spelled, it is the same
         seen_as = store.fingerprint(who.account, spelled) if spelled else ""
-        attempt = Attempt(who.person, parsed, seen_as, now, source, who.door)
+        attempt = Attempt(who.person, parsed, seen_as, now, who.source, who.door, who.place)
 
         def step(subject: Subject) -> tuple[Decision, Change]:
-            made = decision(attempt, subject, self._context.rules)
-            event = self._event(who, made.verdict, now, made.authenticator or "", _detail(made))
+            made = decision(attempt, subject, who.rules)
+            same = (made.state, made.source) == (subject.state, subject.source)
+            # SECURITY: somebody's own programs could say it a million times.
+            event = None if same and who.door is Door.OWN else self._event(who, made, now)
             return made, Change(made.state, made.source, event)
 
-        address = "" if counted_as else source
-        made = store.step(counted_as or who.account, address, step)
+        account, source = (_slot(who.account), "") if who.unknown else (who.account, who.source)
+        made = self._last = store.step(account, source, step)
         return self._said(who, made.verdict, made)
 
     def _note(self, who: Who, verdict: Verdict) -> Verdict:
         """Keep an event of a refusal that changes nothing else."""
-        event = self._event(who, verdict, self._context.now())
-        self._context.store.step(
-            who.account, "", lambda subject: (None, Change(subject.state, subject.source, event))
-        )
+        if who.door is Door.ROOT:
+            now = self._context.now()
+            made = Decision(verdict, who.state, Counter())
+            event = self._event(who, made, now)
+            self._context.store.step(
+                who.account,
+                "",
+                lambda subject: (None, Change(subject.state, subject.source, event)),
+            )
         return self._said(who, verdict)
 
-    def _event(
-        self, who: Who, verdict: Verdict, now: float, authenticator: str = "", detail: str = ""
-    ) -> Event:
-        talk = self._talk
+    def _told(self, who: Who, verdict: Verdict) -> Verdict:
+        """Tell the person why, where the policy wants that and root's stack has checked the
+        password."""
+        if who.ruled.messages is Messages.HELPFUL and who.door is Door.ROOT:
+            words = told(verdict, self._last)
+            if words:
+                self._talk.show(words)
+        return verdict
+
+    def _event(self, who: Who, made: Decision, now: float) -> Event:
+        talk, named = self._talk, made.authenticator or ""
+        if who.door is Door.OWN:
+            # What a program of the person's own says of service and address is its own claim.
+            detail = "; ".join(filter(None, (f"host uid:{talk.host_uid}", _detail(made))))
+            return Event(now, who.account, made.verdict.value, authenticator=named, detail=detail)
         return Event(
             now,
             who.account,
-            verdict.value,
+            made.verdict.value,
             talk.service,
             talk.rhost,
             talk.tty,
-            authenticator,
-            detail,
+            named,
+            _detail(made),
         )
 
-    def _said(self, who: Who, verdict: Verdict, made: Decision | None = None) -> Verdict:
+    def _said(
+        self, who: Who, verdict: Verdict, made: Decision | None = None, detail: str = ""
+    ) -> Verdict:
         """Log a verdict and let a refusal take its time."""
         self._log(
             verdict,
             typed=who.typed if who.typed != who.account else "",
             authenticator=(made and made.authenticator) or "",
-            detail=_detail(made) if made else "",
+            detail=_detail(made) if made else detail,
         )
         if outward(verdict).delayed:
             slow = _SLOW if made and made.slow else 0.0
@@ -264,14 +254,27 @@ class Login:
     def _answered(self, line: _Line) -> Verdict:
         """Turn what could not be checked into the refusal that says so, with what to do."""
         try:
+            if not asks_in(self._context.policy(), self._talk.service):
+                return Verdict.NOT_NAMED
             return line()
         except Refused as refusal:
+            self._name = refusal.account
             self._log(refusal.verdict)
             self._talk.delay(self._context.config.fail_delay)
             return refusal.verdict
         except PamTotpError as error:
             self._log(Verdict.UNAVAILABLE, detail=str(error), hint=error.hint or "")
             return Verdict.UNAVAILABLE
+
+
+def _slot(account: str) -> str:
+    """Return the row of a name without an account: they share a table of fixed size."""
+    return f"?{zlib.crc32(account.encode('utf-8', 'surrogateescape')) % _STRANGERS}"
+
+
+def _unknown(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
+    """Refuse a name that nobody has, in the time that a wrong code takes."""
+    return replace(decide(attempt, subject, rules), verdict=Verdict.UNKNOWN_ACCOUNT)
 
 
 def _detail(made: Decision) -> str:

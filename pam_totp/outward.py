@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import syslog
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+from pam_totp.decide import HARD_STOP, Decision
 from pam_totp.verdict import Verdict
 
 # linux-pam's _pam_types.h
@@ -40,7 +42,7 @@ def outward(verdict: Verdict) -> Outward:
     match verdict:
         case Verdict.ACCEPTED:
             return Outward(PAM_SUCCESS, syslog.LOG_INFO, delayed=False)
-        case Verdict.NOT_NEEDED:
+        case Verdict.NOT_NEEDED | Verdict.NOT_NAMED:
             # Not success: a module that has checked nothing must not let anyone in.
             return Outward(PAM_IGNORE, syslog.LOG_INFO, delayed=False)
         case Verdict.UNAVAILABLE:
@@ -59,3 +61,42 @@ def outward(verdict: Verdict) -> Outward:
             | Verdict.LOCKED_SOURCE
         ):
             return _REFUSED
+
+
+_TOLD: Final = {
+    Verdict.NOT_ENROLLED: "You need a code here and have not set one up. Ask your administrator.",
+    Verdict.UNKNOWN_ACCOUNT: "This account has no code to check. Ask your administrator.",
+    Verdict.WRONG_CODE: "Wrong code.",
+    Verdict.REPEATED_CODE: "This code was refused already. Wait for the next one.",
+    Verdict.REPLAYED_CODE: "This code was used already. Wait for the next one.",
+}
+
+
+def told(verdict: Verdict, made: Decision | None) -> str | None:
+    """Return what a refused person may be told after a right password, None for nothing.
+
+    Never how far a code was off: that would be a hint to whoever guesses.
+    """
+    if verdict is Verdict.LOCKED_BY_ADMINISTRATOR:
+        return _locked(made)
+    if verdict is Verdict.LOCKED and made is not None:
+        return f"Too many wrong codes. Locked until {_clock(made.state.codes.locked_until)}."
+    if verdict is Verdict.LOCKED_SOURCE and made is not None:
+        return f"Too many wrong passwords. Locked until {_clock(made.source.locked_until)}."
+    return _TOLD.get(verdict)
+
+
+def _locked(made: Decision | None) -> str:
+    lock = made.state.lock if made is not None else None
+    if lock is not None and lock.by == HARD_STOP:
+        return (
+            "Locked after many wrong codes, each with your right password: somebody knows it. "
+            "Ask your administrator, and change the password."
+        )
+    return "Locked by an administrator."
+
+
+def _clock(at: float) -> str:
+    """Return a moment (UTC seconds) as this machine's clocks show it, a minute too late rather
+    than too early."""
+    return f"{datetime.fromtimestamp(at + 59, tz=UTC).astimezone():%H:%M}"

@@ -5,25 +5,34 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 UNKNOWN: Final = "unknown"
 OWN_DOOR: Final = "own"  # a host that is not root: what it says of addresses does not count
+
+
+def address_of(rhost: str | None) -> Address | None:
+    """Return the address that PAM_RHOST is, an IPv4-mapped one as its IPv4 address, or None.
+
+    SECURITY: the client may choose its name in reverse DNS; only an address is believed.
+    """
+    try:
+        address = ipaddress.ip_address((rhost or "").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def source_of(rhost: str | None) -> str:
     """Return the key under which failures from `rhost` (PAM_RHOST) are counted.
 
     One IPv4 address is one key, one IPv6 /64 is one key (a single customer usually owns a
-    whole /64), an IPv4-mapped address is its IPv4 address.
-
-    SECURITY: the client may choose its name in reverse DNS; anything that does not parse as
+    whole /64), an IPv4-mapped address is its IPv4 address.  Anything that does not parse as
     an address is `unknown`, which is delayed and never locked.
     """
-    try:
-        address = ipaddress.ip_address((rhost or "").partition("%")[0])
-    except ValueError:
-        return UNKNOWN
+    address = address_of(rhost)
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
-        address = address.ipv4_mapped
-    return str(address)
+        return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
+    return UNKNOWN if address is None else str(address)

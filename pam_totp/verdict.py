@@ -1,5 +1,5 @@
 """Every answer that a login can get.  The enum is closed; anything but ACCEPTED refuses,
-or in the case of NOT_NEEDED leaves the login to the other modules of the stack."""
+or in the case of NOT_NEEDED and NOT_NAMED leaves the login to the other modules of the stack."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Verdict(Enum):
 
     ACCEPTED = "accepted"
     NOT_NEEDED = "not-needed"
+    NOT_NAMED = "not-named"  # the policy does not name the service: the module has no say
 
     WRONG_CODE = "wrong-code"  # counted
     REPEATED_CODE = "repeated-code"  # the same code again: was counted when it first came

@@ -39,16 +39,16 @@ def status(administrator: Administrator, user: str | None, *, as_json: bool) -> 
     "administrator" (until `unlock`).
     """
     world = administrator.context()
-    now, limits = world.now(), world.rules.limits
+    now = world.now()
     if user is not None:
         name = account(world, user)
-        found = _seen(world, administration.status(world.store, name, now, limits))
+        found = _seen(world, administration.status(world.store, name, now, world.limits(name)))
         if as_json:
             click.echo(json.dumps(_as_json(found), indent=2))
         else:
             _show_one(administrator, found, now)
         return
-    known = administration.all_statuses(world.store, now, limits)
+    known = administration.all_statuses(world.store, now, world.limits)
     everyone = [_seen(world, one) for one in known]
     if as_json:
         click.echo(json.dumps([_as_json(one) for one in everyone], indent=2))
@@ -81,7 +81,7 @@ def unlock(administrator: Administrator, user: str) -> None:
     """Lift every lock of USER, and forget the failures that led there."""
     world = administrator.context()
     name = account(world, user)
-    before = administration.status(world.store, name, world.now(), world.rules.limits)
+    before = administration.status(world.store, name, world.now(), world.limits(name))
     administration.unlock(world.store, name, world.now(), administrator.name)
     was = "unlocked" if before.locked != "no" else "the account was not locked"
     click.echo(f"{plain(name)}: {was}; wrong codes and passwords until now count no longer")
@@ -98,7 +98,7 @@ def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
     """
     world = administrator.context()
     name = account(world, user)
-    before = administration.status(world.store, name, world.now(), world.rules.limits)
+    before = administration.status(world.store, name, world.now(), world.limits(name))
     if not before.enrolled:
         # No failure, so that a script may say it twice.
         click.echo(f"{plain(name)}: not enrolled, nothing to reset")

@@ -75,6 +75,6 @@ def _how_many(loaded: Config) -> int:
 
 
 def _name_the_damaged(world: Context, now: float) -> None:
-    for one in administration.all_statuses(world.store, now, world.rules.limits):
+    for one in administration.all_statuses(world.store, now, world.limits):
         if one.damage:
             say(f"{plain(one.account)} is refused: {plain(one.damage)}")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
+from pam_totp.lockout import Scope
 from pam_totp.policy import values
 from pam_totp.policy.values import (
     Invitations,
     Kind,
     Messages,
     Mfa,
-    Scope,
     SelfEnrollment,
     Unenrolled,
 )

@@ -8,26 +8,24 @@ find, a network where there is no address) counts as far as it is stricter.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pam_totp.lockout import Limits
-from pam_totp.policy.document import Network, Policy, Rule, Target
+from pam_totp.lockout import Limits, Scope
+from pam_totp.policy.document import Policy, Rule, Target
 from pam_totp.policy.keys import BY_NAME, Key
 from pam_totp.policy.values import (
     ALL_SERVICES,
     Invitations,
     Messages,
     Mfa,
-    Scope,
     SelfEnrollment,
     Unenrolled,
     midnight,
 )
+from pam_totp.source import Address
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Member = Callable[[str], bool | None]
 """Whether the person is in a group, None if that could not be found out."""
 
@@ -78,8 +76,6 @@ class Effective:
     messages: Messages
     limits: Limits
     scope: Scope
-    named: bool
-    """whether codes are asked for in this service at all"""
 
 
 def effective(policy: Policy, situation: Situation) -> Effective:
@@ -89,7 +85,6 @@ def effective(policy: Policy, situation: Situation) -> Effective:
     def value(name: str) -> Any:
         return _winner(BY_NAME[name], matches, situation)[0]
 
-    services = policy.everywhere("services")
     return Effective(
         mfa=value("mfa"),
         unenrolled=value("unenrolled"),
@@ -105,7 +100,6 @@ def effective(policy: Policy, situation: Situation) -> Effective:
             in_days=value("hard-stop-monthly"),
         ),
         scope=value("lockout-scope"),
-        named=situation.service is None or names(services, situation.service),
     )
 
 
@@ -119,9 +113,10 @@ def ruling(policy: Policy, situation: Situation, name: str) -> Ruling:
     return Ruling(key, value, rule, considered)
 
 
-def names(services: tuple[str, ...], service: str) -> bool:
-    """Whether a list of services names this one."""
-    return ALL_SERVICES in services or service.lower() in services
+def asks_in(policy: Policy, service: str) -> bool:
+    """Whether codes are asked for in this service at all; in one without a name they are."""
+    services = policy.everywhere("services")
+    return not service or ALL_SERVICES in services or service.lower() in services
 
 
 def counting(value: Any, rule: Rule, now: float) -> Any:
@@ -130,13 +125,6 @@ def counting(value: Any, rule: Rule, now: float) -> Any:
     if value is Mfa.REQUIRED and day is not None and now < midnight(day):
         return Mfa.OPTIONAL
     return value
-
-
-def contains(network: Network, address: Address) -> bool:
-    """Whether an address lies in a network; an IPv4-mapped one is its IPv4 address."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address in network
 
 
 _Matches = tuple[tuple[Rule, bool | None], ...]
@@ -171,7 +159,7 @@ def _in_service(target: Target, situation: Situation) -> bool | None:
 def _in_network(target: Target, situation: Situation) -> bool | None:
     if target.network is None:
         return True
-    return None if situation.address is None else contains(target.network, situation.address)
+    return None if situation.address is None else situation.address in target.network
 
 
 def _winner(key: Key, matches: _Matches, situation: Situation) -> tuple[Any, Rule | None]:

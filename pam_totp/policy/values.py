@@ -45,14 +45,6 @@ class SelfEnrollment(Enum):
     OFF = "off"
 
 
-class Scope(Enum):
-    """What a wrong password counts against: the account and the address together, or the
-    account, whoever it comes from."""
-
-    ADDRESS = "address"
-    ACCOUNT = "account"
-
-
 class Messages(Enum):
     """How much a refused person is told, after a right password."""
 

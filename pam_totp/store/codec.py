@@ -30,6 +30,8 @@ def state_to_text(state: AccountState) -> str:
     record: dict[str, Any] = {"v": VERSION, "version": state.version}
     if state.enrolled is not None:
         record["enrolled"] = state.enrolled
+    if state.uid is not None:
+        record["uid"] = state.uid
     if state.authenticators:
         record["authenticators"] = {
             id_: _authenticator_state_record(a) for id_, a in state.authenticators.items()
@@ -117,6 +119,7 @@ def _state(record: Any) -> AccountState:
     return AccountState(
         enrolled=get("enrolled"),
         version=record["version"],
+        uid=get("uid"),
         authenticators={
             id_: AuthenticatorState(*parts) for id_, parts in get("authenticators", {}).items()
         },

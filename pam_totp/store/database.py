@@ -19,12 +19,14 @@ from pam_totp.errors import StoreDamaged, StoreError
 from pam_totp.store import trust
 
 NAME: Final = "state.db"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 BUSY_SECONDS: Final = 8.0  # below the bridge's 15 s, so that the service answers first
 
 # How SQLite says that a file is not, or not any more, the database that was made.
 _DAMAGE: Final = ("malformed", "not a database", "no such table", "no such column")
-_CREATE: Final = """
+# What each version adds to the one before it; a new database goes through all of them.
+_UPGRADES: Final = (
+    """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE account (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE source (
@@ -38,7 +40,19 @@ CREATE TABLE event (
     detail TEXT NOT NULL
 );
 CREATE INDEX event_account ON event (account, id);
-"""
+""",
+    """
+ALTER TABLE event ADD COLUMN actor TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN uid INTEGER;
+CREATE INDEX account_uid ON account (uid);
+CREATE TABLE policy (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, actor TEXT NOT NULL,
+    origin TEXT NOT NULL, note TEXT NOT NULL, document TEXT NOT NULL
+);
+INSERT INTO policy (at, actor, origin, note, document)
+    VALUES (0, 'pam-totp', '', 'as shipped', '[]');
+""",
+)
 
 
 class Database:
@@ -58,9 +72,7 @@ class Database:
             with _translated(self._path):
                 connection = self._connect("rwc")
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(
-                    f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {SCHEMA}; COMMIT"
-                )
+                _upgrade(connection, 0)
                 connection.close()
         finally:
             os.umask(before)
@@ -111,9 +123,11 @@ class Database:
                 f"{self._path}: made by a newer version of this program",
                 hint="install that version again",
             )
-        if found != SCHEMA:
+        if found < 1:
             connection.close()
             raise StoreDamaged(f"{self._path}: schema {found}, this program knows {SCHEMA}")
+        if found < SCHEMA:
+            _upgrade(connection, found)
         self._open[writes] = (connection, identity)
         return connection
 
@@ -140,6 +154,23 @@ class Database:
         )
         connection.execute("PRAGMA synchronous = FULL")
         return connection
+
+
+def _upgrade(connection: sqlite3.Connection, found: int) -> None:
+    """Bring a database from version `found` to ours, whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been quicker.
+        known = connection.execute("PRAGMA user_version").fetchone()[0]
+        for script in _UPGRADES[max(found, known) :]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextmanager

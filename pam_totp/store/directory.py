@@ -24,8 +24,9 @@ from typing import Final
 
 from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
-from pam_totp.errors import SealError, StoreDamaged, StoreError
+from pam_totp.errors import PolicyError, SealError, StoreDamaged, StoreError
 from pam_totp.event import Event
+from pam_totp.policy.record import PolicyRecord
 from pam_totp.store import codec, identity, rows, trust
 from pam_totp.store.database import Database
 from pam_totp.store.protocol import Change, CredentialsChange, StateChange, T
@@ -109,7 +110,8 @@ class DirectoryStore:
             self.write_credentials(account, replace(wanted.credentials, version=version))
             with self._database.writing() as connection:
                 state = wanted.state(rows.state(connection, key))
-                rows.put_state(connection, key, replace(state, enrolled=version))
+                uid = wanted.credentials.uid
+                rows.put_state(connection, key, replace(state, enrolled=version, uid=uid))
                 rows.put_event(connection, wanted.event)
 
     def remove_credentials(self, account: str, change: StateChange) -> None:
@@ -132,10 +134,32 @@ class DirectoryStore:
         for key, state in found:
             yield rows.name_of(key), state
 
-    def events(self, account: str | None = None, limit: int = 100) -> list[Event]:
-        """Return the newest events, of one account or of all, the oldest of them first."""
+    def enrolled_as(self, uid: int) -> list[str]:
         with self._database.looking() as connection:
-            return rows.events(connection, rows.key_of(account) if account else None, limit)
+            return [rows.name_of(key) for key in rows.enrolled_as(connection, uid)]
+
+    def events(
+        self, account: str | None = None, limit: int = 100, *, since: float = 0.0, after: int = 0
+    ) -> list[Event]:
+        key = None if account is None else rows.key_of(account)
+        with self._database.looking() as connection:
+            return rows.events(connection, key, limit, since, after)
+
+    def policies(self, limit: int) -> list[PolicyRecord]:
+        with self._database.looking() as connection:
+            return rows.policies(connection, limit)
+
+    def change_policy(self, record: PolicyRecord, event: Event) -> int:
+        with self._database.writing() as connection:
+            self._verify(identity.of_database(connection))
+            newest = next(iter(rows.policies(connection, 1)), None)
+            if newest is not None and newest.id != record.id:
+                raise PolicyError(
+                    f"{newest.actor} changed the policy in the meantime; nothing was changed",
+                    hint="pam-totp policy history",
+                )
+            rows.put_event(connection, event)
+            return rows.put_policy(connection, record)
 
     def fingerprint(self, account: str, text: str) -> str:
         return self._keyring.fingerprint(f"{account}\0{text}")

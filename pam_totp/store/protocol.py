@@ -10,6 +10,7 @@ from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
+from pam_totp.policy.record import PolicyRecord
 
 T = TypeVar("T")
 
@@ -71,6 +72,22 @@ class Store(Protocol):
 
     def accounts(self) -> Iterator[tuple[str, AccountState]]:
         """Yield every account that the store knows, by name, with its state."""
+
+    def enrolled_as(self, uid: int) -> list[str]:
+        """Return the accounts that have enrolled for this uid."""
+
+    def events(
+        self, account: str | None = None, limit: int = 100, *, since: float = 0.0, after: int = 0
+    ) -> list[Event]:
+        """Return the newest events, of one account or of all, the oldest of them first; only
+        those at or after `since` (UTC seconds) whose id is above `after`."""
+
+    def policies(self, limit: int) -> list[PolicyRecord]:
+        """Return the newest versions of the policy, the newest first."""
+
+    def change_policy(self, record: PolicyRecord, event: Event) -> int:
+        """Append a version of the policy; return its id.  `record.id` is the version that it
+        was made from: raises PolicyError if that is not the newest any more."""
 
     def fingerprint(self, account: str, text: str) -> str:
         """Return a keyed hash of what was typed: it says "the same again" and nothing more."""

@@ -9,19 +9,22 @@ from __future__ import annotations
 import sqlite3
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from pam_totp.account import NOBODY, AccountState
-from pam_totp.errors import StoreError
+from pam_totp.errors import PolicyError, StoreError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
+from pam_totp.policy.document import Policy
+from pam_totp.policy.record import PolicyRecord
 from pam_totp.store import codec
 from pam_totp.store.identity import Identity
 
-EVENTS_KEPT: Final = 1_000_000
+ACTS_KEPT: Final = 100_000
 _PRUNE_EVERY: Final = 1_000
 _NAME_BYTES: Final = 200
-_WORD_BYTES: Final = 1_000
+_WORD_BYTES: Final = 300
 _SOURCES_KEPT: Final = 1_000
 # What a log reader may see as it is: printable ASCII, but for the sign of the encoding.
 _PLAIN: Final = " !#$&'()*+,/:;<=>?@[]^`{|}~\"\\"
@@ -83,9 +86,16 @@ def states(connection: sqlite3.Connection) -> Iterator[tuple[str, AccountState]]
 def put_state(connection: sqlite3.Connection, key: str, changed: AccountState) -> None:
     """Write an account's state."""
     connection.execute(
-        "INSERT INTO account VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state",
-        (key, codec.state_to_text(changed)),
+        "INSERT INTO account (name, state, uid) VALUES (?, ?, ?) ON CONFLICT (name) "
+        "DO UPDATE SET state = excluded.state, uid = excluded.uid",
+        (key, codec.state_to_text(changed), changed.uid),
     )
+
+
+def enrolled_as(connection: sqlite3.Connection, uid: int) -> list[str]:
+    """Return the keys of the accounts that were enrolled for a uid and still are."""
+    found = connection.execute("SELECT name, state FROM account WHERE uid = ? LIMIT 100", (uid,))
+    return [key for key, text in found if codec.state_from_text(text).enrolled is not None]
 
 
 def put_source(connection: sqlite3.Connection, key: str, address: str, counter: Counter) -> None:
@@ -115,24 +125,101 @@ def put_event(connection: sqlite3.Connection, event: Event | None) -> None:
     """Append an event; now and then the oldest go, so that the file has a bound."""
     if event is None:
         return
-    words = (event.what, event.service, event.rhost, event.tty, event.authenticator, event.detail)
+    words = (
+        event.what,
+        event.service,
+        event.rhost,
+        event.tty,
+        event.authenticator,
+        event.detail,
+        event.actor,
+    )
     new = connection.execute(
-        "INSERT INTO event (at, account, what, service, rhost, tty, authenticator, detail) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (event.at, key_of(event.account), *map(_quoted, words)),
+        "INSERT INTO event (at, account, what, service, rhost, tty, authenticator, detail, actor)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (event.at, "" if event.account == "" else key_of(event.account), *map(_quoted, words)),
     ).lastrowid
     if new and new % _PRUNE_EVERY == 0:
-        connection.execute("DELETE FROM event WHERE id <= ?", (new - EVENTS_KEPT,))
+        _prune(connection, new, event.at)
 
 
-def events(connection: sqlite3.Connection, key: str | None, limit: int) -> list[Event]:
-    """Return the newest events, of one account or of all, the oldest of them first."""
+def _prune(connection: sqlite3.Connection, newest: int, now: float) -> None:
+    """Drop the events of logins that the policy does not keep.
+
+    SECURITY: what administrators did has a bound of its own, and nobody who logs in can push
+    it out.
+    """
+    days, kept = _retention(connection)
+    connection.execute(
+        "DELETE FROM event WHERE actor = '' AND (id <= ? OR at < ?)",
+        (newest - kept, now - days * 86_400),
+    )
+    connection.execute(
+        "DELETE FROM event WHERE actor <> '' AND id <= (SELECT id FROM event WHERE actor <> '' "
+        "ORDER BY id DESC LIMIT 1 OFFSET ?)",
+        (ACTS_KEPT,),
+    )
+
+
+def _retention(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return for how many days, and how many, events are kept."""
+    for record in policies(connection, 1):
+        with suppress(PolicyError):
+            policy = record.policy
+            return policy.everywhere("events-days"), policy.everywhere("events-kept")
+    return Policy().everywhere("events-days"), Policy().everywhere("events-kept")
+
+
+def events(
+    connection: sqlite3.Connection, key: str | None, limit: int, since: float, after: int
+) -> list[Event]:
+    """Return the newest events, of one account or of all, the oldest of them first; only those
+    at or after `since` (seconds) whose id is above `after`."""
     found = connection.execute(
-        "SELECT at, account, what, service, rhost, tty, authenticator, detail FROM event "
-        "WHERE ?1 IS NULL OR account = ?1 ORDER BY id DESC LIMIT ?2",
-        (key, limit),
+        "SELECT id, at, account, what, service, rhost, tty, authenticator, detail, actor "
+        "FROM event WHERE (?1 IS NULL OR account = ?1) AND at >= ?2 AND id > ?3 "
+        "ORDER BY id DESC LIMIT ?4",
+        (key, since, after, limit),
     ).fetchall()
-    return [Event(at, name_of(account), *map(name_of, rest)) for at, account, *rest in found[::-1]]
+    return [_event(*row) for row in found[::-1]]
+
+
+def _event(id_: int, at: float, account: str, *words: str) -> Event:
+    what, service, rhost, tty, authenticator, detail, actor = map(name_of, words)
+    return Event(
+        at,
+        name_of(account),
+        what,
+        service=service,
+        rhost=rhost,
+        tty=tty,
+        authenticator=authenticator,
+        detail=detail,
+        actor=actor,
+        id=id_,
+    )
+
+
+def policies(connection: sqlite3.Connection, limit: int) -> list[PolicyRecord]:
+    """Return the newest versions of the policy, the newest first."""
+    found = connection.execute(
+        "SELECT id, at, actor, origin, note, document FROM policy ORDER BY id DESC LIMIT ?",
+        (limit,),
+    )
+    return [
+        PolicyRecord(id_, at, name_of(actor), name_of(origin), name_of(note), text)
+        for id_, at, actor, origin, note, text in found
+    ]
+
+
+def put_policy(connection: sqlite3.Connection, record: PolicyRecord) -> int:
+    """Append a version of the policy; return its id."""
+    words = map(_quoted, (record.actor, record.origin, record.note))
+    new = connection.execute(
+        "INSERT INTO policy (at, actor, origin, note, document) VALUES (?, ?, ?, ?, ?)",
+        (record.at, *words, record.text),
+    ).lastrowid
+    return new or 0
 
 
 def _quoted(text: str) -> str:

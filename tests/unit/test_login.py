@@ -17,7 +17,7 @@ from pam_totp.verdict import Verdict
 from tests.unit.world import ALICE, BOB, CODE_PROMPT, NOON, Talk, World, counted
 
 FAIL_DELAY = 2.0
-REFUSALS = set(Verdict) - {Verdict.ACCEPTED, Verdict.NOT_NEEDED}
+REFUSALS = set(Verdict) - {Verdict.ACCEPTED, Verdict.NOT_NEEDED, Verdict.NOT_NAMED}
 
 
 def wrong_password(world: World, name: str = "alice", rhost: str = "192.0.2.7") -> Talk:
@@ -390,9 +390,10 @@ def test_its_failures_lock_its_door(world: World) -> None:
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_only_acceptance_is_success(verdict: Verdict) -> None:
-    """Exactly one verdict is PAM_SUCCESS, exactly one PAM_IGNORE; every refusal of a person is
+    """Exactly one verdict is PAM_SUCCESS, two are PAM_IGNORE; every refusal of a person is
     PAM_AUTH_ERR and delayed, "could not check" is PAM_AUTHINFO_UNAVAIL."""
     out = outward(verdict)
-    expected = {Verdict.ACCEPTED: 0, Verdict.NOT_NEEDED: 25, Verdict.UNAVAILABLE: 9}
+    ignored = {Verdict.NOT_NEEDED: 25, Verdict.NOT_NAMED: 25}
+    expected = {Verdict.ACCEPTED: 0, Verdict.UNAVAILABLE: 9, **ignored}
     assert out.pam_code == expected.get(verdict, 7)
     assert out.delayed == (verdict in REFUSALS - {Verdict.UNAVAILABLE})

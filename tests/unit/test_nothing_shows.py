@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pam_totp import administration, answer, enrollment
-from pam_totp.decide import Attempt, Subject, decide
+from pam_totp.decide import Attempt, Rules, Subject, decide
 from pam_totp.errors import StoreError
 from pam_totp.verdict import Verdict
 from tests.unit.world import ALICE, CODE_PROMPT, NOON, PASSWORD_PROMPT, Phone, Talk, World
@@ -135,7 +135,7 @@ def test_no_repr_shows_anything(world: World, phone: Phone) -> None:
     parsed = answer.parse(phone.code(NOON))
     assert parsed is not None
     attempt = Attempt(ALICE, parsed, "", NOON, "192.0.2.7")
-    made = decide(attempt, subject, world.context.rules)
+    made = decide(attempt, subject, Rules())
     drafted = enrollment.draft(world.store, ALICE, "tablet", NOON)
     first = enrollment.draft(world.store, replace(ALICE, name="carol"), "phone", NOON)
     texts = repr([subject, made, drafted, first, world.context, world.login(Talk("alice"))])

@@ -23,6 +23,9 @@ from pam_totp.event import Event
 from pam_totp.lockout import Counter
 from pam_totp.login import Login
 from pam_totp.otp import Parameters
+from pam_totp.policy.document import target_of
+from pam_totp.policy.in_force import InForce
+from pam_totp.policy.record import PolicyRecord, to_text
 from pam_totp.secret import Secret
 from pam_totp.store import founding
 from pam_totp.store.directory import DirectoryStore
@@ -146,6 +149,10 @@ class Talk:
     kept: str | None = None
     authtok: str | None = None
     delays: list[float] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+
+    def show(self, text: str) -> None:
+        self.shown.append(text)
 
     def user(self) -> str | None:
         return self.name
@@ -182,6 +189,7 @@ class World:
         self.clock = Clock()
         self.people: dict[str, Person] = {"alice": ALICE, "ALICE": ALICE, "bob": BOB}
         self.name_service_down = False
+        self.groups: dict[str, set[str]] = {}
         self.lines: list[str] = []
         founding.create(directory)
         self.store = DirectoryStore(directory, keys or keyring())
@@ -191,8 +199,27 @@ class World:
             self.store,
             now=self.clock,
             lookup=self.lookup,
-            log=lambda _priority, line: self.lines.append(line),
+            member=self.member,
+            policy=InForce(self.store, self.log),
+            log=self.log,
         )
+
+    def log(self, _priority: int, line: str) -> None:
+        """Keep a log line."""
+        self.lines.append(line)
+
+    def member(self, person: Person, group: str) -> bool | None:
+        """Answer as the name service does: None for a group that it does not find."""
+        return person.name in self.groups[group] if group in self.groups else None
+
+    def sets(self, *words: str, **target: str) -> None:
+        """Set keys of the policy, as `policy set` does: `sets("mfa=required", group="staff")`."""
+        newest = self.store.policies(1)[0]
+        pairs = dict(word.split("=", 1) for word in words)
+        changed = newest.policy.setting(target_of(**target), pairs)
+        record = PolicyRecord(newest.id, self.clock.now, "root", "", "", to_text(changed))
+        event = Event(self.clock.now, "", "policy", actor="root")
+        self.store.change_policy(record, event)
 
     def lookup(self, name: str) -> Person | None:
         """Answer as the name service does at this moment."""

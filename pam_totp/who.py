@@ -1,0 +1,128 @@
+"""Whose login it is, and what the policy says of it."""
+
+from __future__ import annotations
+
+import syslog
+from dataclasses import dataclass
+from typing import Final
+
+from pam_totp import audit, grace
+from pam_totp.account import NOBODY, AccountState, Person
+from pam_totp.context import Context
+from pam_totp.conversation import Conversation
+from pam_totp.decide import Door, Rules
+from pam_totp.errors import PamTotpError
+from pam_totp.policy.resolve import Effective, Situation, effective
+from pam_totp.policy.values import Mfa
+from pam_totp.source import OWN_DOOR, address_of, source_of
+from pam_totp.verdict import Verdict
+
+ROOT: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The account by its own name, the person that NSS knows under it, the state as it was
+    when it was looked at, and what the policy says of this login."""
+
+    account: str
+    typed: str
+    person: Person | None
+    state: AccountState
+    door: Door
+    service: str
+    source: str
+    ruled: Effective
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether a code is needed: of everybody, or of whoever has enrolled."""
+        if self.ruled.mfa is Mfa.OPTIONAL:
+            return self.state.enrolled is not None
+        return self.ruled.mfa is Mfa.REQUIRED
+
+    @property
+    def unknown(self) -> bool:
+        """Whether neither NSS nor the store knows the name."""
+        return self.person is None and self.state == NOBODY
+
+    @property
+    def place(self) -> str:
+        """Where grace holds; "" where there can be none."""
+        return grace.place(self.person, self.service, self.source)
+
+    @property
+    def rules(self) -> Rules:
+        """What the decision goes by."""
+        ruled = self.ruled
+        return Rules(limits=ruled.limits, scope=ruled.scope, grace=ruled.grace)
+
+    def trusted(self, now: float) -> bool:
+        """Whether a code was accepted here a short time ago, so that none is asked for."""
+        return self.ruled.grace > 0 and grace.in_grace(
+            self.state, self.place, now, self.ruled.grace
+        )
+
+
+class Refused(PamTotpError):
+    """A refusal before any code was looked at."""
+
+    def __init__(self, verdict: Verdict, account: str = "", *, detail: str = "") -> None:
+        super().__init__(verdict.value)
+        self.verdict = verdict
+        self.account = account
+        self.detail = detail
+
+
+def find_out(context: Context, talk: Conversation) -> Who:
+    """Find out whose login it is.
+
+    Raises Refused where the host may not ask, NameServiceError, StoreError and PolicyError
+    where it could not be found out: a name service that is down is no "unknown account".
+    """
+    typed = talk.user() or ""
+    if not typed:
+        raise Refused(Verdict.MALFORMED)
+    person = context.lookup(typed)
+    account = person.name if person else typed
+    own = talk.host_uid != ROOT
+    if own and (person is None or person.uid != talk.host_uid):
+        raise Refused(Verdict.NOT_ALLOWED, account)
+    state = context.store.look(account)
+    known = account if person or state != NOBODY else None
+    return Who(
+        account=account,
+        typed=typed,
+        person=person,
+        state=state,
+        door=Door.OWN if own else Door.ROOT,
+        service=talk.service,
+        source=OWN_DOOR if own else source_of(talk.rhost),
+        ruled=_ruled(context, talk, person, known),
+    )
+
+
+def _ruled(
+    context: Context, talk: Conversation, person: Person | None, known: str | None
+) -> Effective:
+    """Return what the policy says of this login.
+
+    SECURITY: of a host that is not root's, nothing that it says of service or address counts.
+    """
+    unsure: list[str] = []
+
+    def member(group: str) -> bool | None:
+        found = None if person is None else context.member(person, group)
+        if found is None:
+            unsure.append(group)
+        return found
+
+    own = talk.host_uid != ROOT
+    service, address = (None, None) if own else (talk.service, address_of(talk.rhost))
+    situation = Situation(known, context.now(), member, service, address)
+    ruled = effective(context.policy(), situation)
+    for group in unsure:
+        line = {"policy": "unchecked", "account": known or "", "group": group}
+        hint = f"getent group {group}; until NSS finds it, its stricter rules hold for everybody"
+        context.log(syslog.LOG_WARNING, audit.line({**line, "hint": hint}))
+    return ruled
