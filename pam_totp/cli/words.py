@@ -13,6 +13,7 @@ from pam_totp.verdict import Verdict
 VERDICTS: Final = {
     Verdict.ACCEPTED: "accepted by authenticator {}",
     Verdict.NOT_NEEDED: "no code was needed",
+    Verdict.NOT_NAMED: "the policy names no such service: nothing was asked",
     Verdict.WRONG_CODE: "wrong code, counted",
     Verdict.REPEATED_CODE: "the same wrong code again, not counted again",
     Verdict.REPLAYED_CODE: "a code of {} that was used before, counted",
