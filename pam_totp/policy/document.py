@@ -47,10 +47,16 @@ class Target:
         return (self.service is not None) + (self.network is not None)
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """The order of specificity: where, then who, then how narrow the network is."""
-        bits = 0 if self.network is None else _prefix(self.network)
-        return self.places, self.level, bits
+    def rank(self) -> tuple[int, int]:
+        """The order of specificity: where, then who."""
+        return self.places, self.level
+
+    def beats(self, other: Target) -> bool:
+        """Whether a rule for this is more specific than one for `other`, if both apply: by its
+        rank, or because its network is narrower.  A service and a network are not compared."""
+        if self.rank != other.rank or self.network is None or other.network is None:
+            return self.rank > other.rank
+        return _prefix(self.network) > _prefix(other.network)
 
     def __str__(self) -> str:
         who = "everybody"

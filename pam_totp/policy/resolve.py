@@ -168,14 +168,13 @@ def _winner(key: Key, matches: _Matches, situation: Situation) -> tuple[Any, Rul
     if not said:
         return key.default, None
     sure = [rule for rule, how in said if how]
-    rank = max((rule.target.rank for rule in sure), default=None)
+
+    def beaten(rule: Rule) -> bool:
+        return any(other.target.beats(rule.target) for other in sure)
+
     # What wins if nothing uncertain applies, and each uncertain rule that could beat it.
-    firm: list[Rule | None] = [rule for rule in sure if rule.target.rank == rank]
-    loose = [
-        rule
-        for rule, how in said
-        if how is None and (situation.user is None or rank is None or rule.target.rank >= rank)
-    ]
+    firm: list[Rule | None] = [rule for rule in sure if not beaten(rule)]
+    loose = [rule for rule, how in said if how is None and not beaten(rule)]
 
     def value(rule: Rule | None) -> Any:
         if rule is None:

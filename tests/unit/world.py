@@ -189,7 +189,7 @@ class World:
         self.clock = Clock()
         self.people: dict[str, Person] = {"alice": ALICE, "ALICE": ALICE, "bob": BOB}
         self.name_service_down = False
-        self.groups: dict[str, set[str]] = {}
+        self.groups: dict[str, bool | None] = {}
         self.lines: list[str] = []
         founding.create(directory)
         self.store = DirectoryStore(directory, keys or keyring())
@@ -210,7 +210,11 @@ class World:
 
     def member(self, person: Person, group: str) -> bool | None:
         """Answer as the name service does: None for a group that it does not find."""
-        return person.name in self.groups[group] if group in self.groups else None
+        return self.groups.get(group)
+
+    def act(self, what: str) -> Event:
+        """Return the event of an administrator's act."""
+        return Event(self.clock.now, "", what, actor="root")
 
     def sets(self, *words: str, **target: str) -> None:
         """Set keys of the policy, as `policy set` does: `sets("mfa=required", group="staff")`."""
@@ -218,8 +222,7 @@ class World:
         pairs = dict(word.split("=", 1) for word in words)
         changed = newest.policy.setting(target_of(**target), pairs)
         record = PolicyRecord(newest.id, self.clock.now, "root", "", "", to_text(changed))
-        event = Event(self.clock.now, "", "policy", actor="root")
-        self.store.change_policy(record, event)
+        self.store.change_policy(record, self.act("policy"))
 
     def lookup(self, name: str) -> Person | None:
         """Answer as the name service does at this moment."""
