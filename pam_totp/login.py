@@ -21,6 +21,7 @@ from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
 from pam_totp.outward import outward, told
+from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import Messages, Mfa
 from pam_totp.store.protocol import Change
@@ -47,6 +48,7 @@ class Login:
         self._context = context
         self._talk = conversation
         self._name = ""
+        self._policy = Policy()
         self._last: Decision | None = None
 
     def check(self) -> Verdict:
@@ -120,7 +122,7 @@ class Login:
     # -- what they share ------------------------------------------------------------------------
 
     def _who(self) -> Who:
-        who = find_out(self._context, self._talk)
+        who = find_out(self._context, self._policy, self._talk)
         self._name = who.account
         return who
 
@@ -254,7 +256,8 @@ class Login:
     def _answered(self, line: _Line) -> Verdict:
         """Turn what could not be checked into the refusal that says so, with what to do."""
         try:
-            if not asks_in(self._context.policy(), self._talk.service):
+            self._policy = self._context.policy()
+            if not asks_in(self._policy, self._talk.service):
                 return Verdict.NOT_NAMED
             return line()
         except Refused as refusal:

@@ -12,6 +12,7 @@ from pam_totp.context import Context
 from pam_totp.conversation import Conversation
 from pam_totp.decide import Door, Rules
 from pam_totp.errors import PamTotpError
+from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Effective, Situation, effective
 from pam_totp.policy.values import Mfa
 from pam_totp.source import OWN_DOOR, address_of, source_of
@@ -74,7 +75,7 @@ class Refused(PamTotpError):
         self.detail = detail
 
 
-def find_out(context: Context, talk: Conversation) -> Who:
+def find_out(context: Context, policy: Policy, talk: Conversation) -> Who:
     """Find out whose login it is.
 
     Raises Refused where the host may not ask, NameServiceError, StoreError and PolicyError
@@ -98,12 +99,16 @@ def find_out(context: Context, talk: Conversation) -> Who:
         door=Door.OWN if own else Door.ROOT,
         service=talk.service,
         source=OWN_DOOR if own else source_of(talk.rhost),
-        ruled=_ruled(context, talk, person, known),
+        ruled=_ruled(context, policy, talk, person, known),
     )
 
 
 def _ruled(
-    context: Context, talk: Conversation, person: Person | None, known: str | None
+    context: Context,
+    policy: Policy,
+    talk: Conversation,
+    person: Person | None,
+    known: str | None,
 ) -> Effective:
     """Return what the policy says of this login.
 
@@ -120,7 +125,7 @@ def _ruled(
     own = talk.host_uid != ROOT
     service, address = (None, None) if own else (talk.service, address_of(talk.rhost))
     situation = Situation(known, context.now(), member, service, address)
-    ruled = effective(context.policy(), situation)
+    ruled = effective(policy, situation)
     for group in unsure:
         line = {"policy": "unchecked", "account": known or "", "group": group}
         hint = f"getent group {group}; until NSS finds it, its stricter rules hold for everybody"

@@ -208,7 +208,7 @@ class World:
         """Keep a log line."""
         self.lines.append(line)
 
-    def member(self, person: Person, group: str) -> bool | None:
+    def member(self, _person: Person, group: str) -> bool | None:
         """Answer as the name service does: None for a group that it does not find."""
         return self.groups.get(group)
 
