@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import subprocess
-import sys
 import syslog
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +11,16 @@ from typing import Final
 import click
 
 from pam_totp import audit, clock
+from pam_totp.cli import stack_view
 from pam_totp.cli.administrator import PROGRAM, Administrator
+from pam_totp.cli.rehearse import rehearse
 from pam_totp.cli.terminal import confirm as ask
 from pam_totp.cli.terminal import hint, moment, plain, say, table
 from pam_totp.stack import change, session, sshd, switch, trial
 from pam_totp.stack.change import Change
 from pam_totp.stack.compose import Variant
 from pam_totp.stack.pamfile import StackError
-from pam_totp.stack.reading import NoPassword
-from pam_totp.stack.switch import Done, Look, State
+from pam_totp.stack.switch import Done, Look
 from pam_totp.stack.tree import Tree, is_meant_for_inclusion
 
 _ROOT: Final = Path("/")
@@ -66,12 +64,12 @@ def show(administrator: Administrator, services: tuple[str, ...]) -> None:
     tree = Tree(_ROOT)
     if services:
         for service in services:
-            _show_one(switch.look(tree, service))
+            stack_view.one(switch.look(tree, service))
     else:
         names = (name for name in tree.services() if not is_meant_for_inclusion(name))
-        rows = [row for row in (_row(tree, name) for name in names) if row]
+        rows = [row for row in (stack_view.row(tree, name) for name in names) if row]
         table(("Service", "Asks for a code", "Remark"), rows)
-    _show_trial(administrator, clock.now())
+    stack_view.trial_of(administrator, _ROOT, clock.now())
 
 
 @stack.command()
@@ -112,9 +110,11 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     difference, asks, keeps a dated copy of each file, and lets you rehearse a login.
     """
     _start(administrator)
+    world = administrator.context()  # where codes cannot be checked, nobody would get in
     variant = _variant(services, code_only=code_only, one_field=one_field)
     looks = [switch.look(Tree(_ROOT), name, variant) for name in dict.fromkeys(services)]
     changes = _changes(looks, code_only=code_only)
+    stack_view.policy_of(world, services)
     if not changes:
         click.echo("nothing to change")
         return
@@ -202,12 +202,12 @@ def _changes(looks: Sequence[Look], *, code_only: bool) -> list[Change]:
         elif one.wants_change:
             found = one.composition
             changes.append(Change(one.service, found.path, found.now, found.wanted))
-            _show_notes(one)
+            stack_view.notes(one)
     if any(one.service == switch.SSHD for one in looks) and sshd.is_there():
         settings = switch.drop_in_change(code_only=code_only)
         changes += [settings] if settings else []
     for each in changes:
-        click.echo(_difference(each.path, each.before or "", each.after), nl=False)
+        click.echo(stack_view.difference(each.path, each.before or "", each.after), nl=False)
     return changes
 
 
@@ -225,12 +225,10 @@ def _settle_sshd(changes: Sequence[Change], *, code_only: bool) -> None:
 def _rehearse(services: Sequence[str], user: str) -> None:
     """Let the administrator log in once at each service.  Raises StackError if that fails."""
     for service in services:
-        say(f"a rehearsal: {user} logs in at {service}; nothing is left of it")
-        command = [sys.argv[0], "test", service, user]
-        if subprocess.run(command, check=False).returncode:
+        if not rehearse(service, user):
             raise StackError(
                 f"the rehearsal at {service} failed",
-                hint=f"to see why: pam-totp events {user}; without a rehearsal: --no-test",
+                hint="log in as another account: --user NAME; or do not rehearse: --no-test",
             )
 
 
@@ -255,55 +253,6 @@ def _finish(administrator: Administrator, done: Done, seconds: int | None) -> No
     until = moment(done.trial.until, clock.now())
     click.echo(f"{', '.join(services)}: on trial until {until}, and then put back")
     hint(f"log in a second time, and there: sudo {PROGRAM} stack confirm")
-
-
-def _row(tree: Tree, service: str) -> tuple[str, str, str] | None:
-    """Return a service's line, or None for one that checks no password."""
-    try:
-        found = switch.look(tree, service)
-    except NoPassword:
-        return None
-    except StackError as error:
-        return service, "no", f"cannot be composed: {error}"
-    return service, found.state.value, ""
-
-
-def _show_one(found: Look) -> None:
-    service = plain(found.service)
-    click.echo(f"{service}: asks for a code: {found.state.value}")
-    if found.composition is None:
-        click.echo(plain(found.said))
-        return
-    composition = found.composition
-    if found.state is not State.OFF:
-        click.echo(f"\n{composition.now}", nl=False)
-    if found.wants_change:
-        click.echo(f"\nwhat `{PROGRAM} stack enable {service}` would change:")
-        change_of = composition.path, composition.now or "", composition.wanted
-        click.echo(_difference(*change_of), nl=False)
-    _show_notes(found)
-
-
-def _show_notes(found: Look) -> None:
-    for note in found.composition.notes if found.composition else ():
-        say(plain(note))
-
-
-def _show_trial(administrator: Administrator, now: float) -> None:
-    try:
-        running = trial.current(_ROOT)
-    except PermissionError:
-        return  # root's to see
-    if running is not None:
-        say(f"{', '.join(running.services)}: on trial until {moment(running.until, now)}")
-        hint(f"from a second login: {administrator.command('stack', 'confirm')}")
-
-
-def _difference(path: Path, before: str, after: str) -> str:
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), str(path), str(path), lineterm=""
-    )
-    return "".join(f"{plain(line.expandtabs(8))}\n" for line in lines)
 
 
 def _log(act: str, services: Sequence[str], administrator: Administrator) -> None:

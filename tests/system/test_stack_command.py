@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +10,33 @@ from pathlib import Path
 import pytest
 
 from tests.system.lab import debian
+from tests.system.lab.machine import (
+    COPIES,
+    DROP_IN,
+    ENABLE,
+    OFF,
+    STACK,
+    asks_for_a_code,
+    asks_for_no_code,
+    run,
+)
 from tests.system.lab.person import Person
-from tests.system.lab.product import pam_totp
-from tests.system.lab.ssh import Sshd, is_in, is_refused
-from tests.system.lab.terminal import CODE
-from tests.system.lab.wait import DEADLINE
+from tests.system.lab.product import COMMAND, DATA, Service, pam_totp
+from tests.system.lab.ssh import STACKS, Sshd, is_in, is_refused, stack_with
+from tests.system.lab.terminal import CODE, PASSWORD, Terminal
+from tests.system.test_ssh_variants import give_key
 
-DROP_IN = Path("/etc/ssh/sshd_config.d/50-pam-totp.conf")
-STACK = Path("/etc/pam.d/sshd")
-OFF = "/usr/libexec/pam-totp/stack-off"
-ENABLE = ("stack", "enable", "sshd", "--yes")
+LIBRARY = Path("/usr/lib/python3/dist-packages/pam_totp")
+KEY = Path("/etc/pam-totp/seal.key")
+CONFIGURATION = Path("/etc/pam-totp/pam-totp.yaml")
+BROKEN = {
+    "store": (DATA,),
+    "key": (KEY,),
+    "configuration": (CONFIGURATION,),
+    "Python package": (LIBRARY,),
+    "service": (),
+    "everything": (DATA, KEY, CONFIGURATION, LIBRARY),
+}
 
 
 @pytest.fixture(params=debian.RELEASES)
@@ -39,47 +57,6 @@ def off(service: object) -> Iterator[None]:
         subprocess.run([OFF, "--all"], check=True, stdout=subprocess.DEVNULL)
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that may fail."""
-    return subprocess.run(
-        words,
-        check=False,
-        text=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=DEADLINE,
-    )
-
-
-def asks_for_a_code(person: Person) -> None:
-    """Password and code let in by SSH, a wrong code does not, and a wrong password does not."""
-    with Sshd() as sshd:
-        with sshd.client(person.name) as client:
-            client.gives_password(person.password)
-            client.gives_code(person.fresh_code())
-            is_in(client)
-        with sshd.client(person.name) as client:
-            client.gives_password(person.password)
-            client.gives_code(person.wrong_code())
-            is_refused(client)
-        with sshd.client(person.name) as client:
-            client.gives_password("wrong")
-            client.gives_code(person.fresh_code())
-            is_refused(client)
-
-
-def asks_for_no_code(person: Person) -> None:
-    """The password alone lets in by SSH, a wrong one does not."""
-    with Sshd() as sshd:
-        with sshd.client(person.name, methods="password") as client:
-            client.gives_password(person.password)
-            is_in(client)
-            assert CODE not in client.transcript
-        with sshd.client(person.name, methods="password") as client:
-            client.gives_password("wrong")
-            is_refused(client)
-
-
 def test_on_and_off(release: str, person: Person) -> None:
     """Turned on, SSH asks for the code; turned off, it does not, and every byte is as before."""
     before = STACK.read_bytes()
@@ -92,6 +69,38 @@ def test_on_and_off(release: str, person: Person) -> None:
     assert not DROP_IN.exists()
 
 
+def test_the_console(release: str, person: Person) -> None:
+    """`login` is turned on and off like sshd; nothing about SSH changes."""
+    pam_totp("stack", "enable", "login", "--yes")
+    assert not DROP_IN.exists()
+    with Terminal("/bin/login") as console:
+        console.answers("login: ", person.name, hidden=False)
+        console.gives_password(person.password)
+        console.gives_code(person.fresh_code())
+        console.sees("$ ")
+    pam_totp("stack", "disable", "login")
+    with Terminal("/bin/login") as console:
+        console.answers("login: ", person.name, hidden=False)
+        console.gives_password(person.password)
+        console.sees("$ ")
+        assert CODE not in console.transcript
+
+
+def test_a_key_then_the_code(off: None, person: Person, tmp_path: Path) -> None:
+    """With --code-only SSH wants a key and the code, and no password."""
+    key = give_key(person, tmp_path)
+    pam_totp(*ENABLE, "--code-only")
+    both = "publickey,keyboard-interactive"
+    with Sshd() as sshd:
+        with sshd.client(person.name, f"IdentityFile={key}", methods=both) as client:
+            client.gives_code(person.fresh_code())
+            is_in(client)
+            assert PASSWORD not in client.transcript
+        with sshd.client(person.name) as client:
+            is_refused(client)
+            assert CODE not in client.transcript
+
+
 def test_twice(off: None) -> None:
     """Turning on twice, and off twice, is no error and changes nothing."""
     pam_totp(*ENABLE)
@@ -101,3 +110,187 @@ def test_twice(off: None) -> None:
     pam_totp("stack", "disable", "sshd")
     assert "nothing to change" in pam_totp("stack", "disable", "sshd")
     assert "nothing to change" in pam_totp("stack", "disable", "--all")
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_off_with_something_broken(
+    broken: str, off: None, service: Service, person: Person, tmp_path: Path
+) -> None:
+    """`stack-off --all` lets people in by their password, whatever else is broken."""
+    pam_totp(*ENABLE)
+    away = {path: tmp_path / str(number) for number, path in enumerate(BROKEN[broken])}
+    if broken in ("service", "everything"):
+        service.stop()
+    for path, elsewhere in away.items():
+        subprocess.run(["mv", path, elsewhere], check=True)
+    try:
+        done = run(OFF, "--all")
+        assert done.returncode == 0, done.stderr
+        asks_for_no_code(person)
+    finally:
+        for path, elsewhere in away.items():
+            subprocess.run(["mv", elsewhere, path], check=True)
+
+
+def test_what_others_have_edited_stays(off: None, person: Person) -> None:
+    """A line that somebody has added meanwhile is there after turning off, and ours are not."""
+    pam_totp(*ENABLE)
+    theirs = "session optional pam_echo.so theirs\n"
+    STACK.write_text(STACK.read_text() + theirs)
+    pam_totp("stack", "disable", "sshd")
+    text = STACK.read_text()
+    assert text.endswith(theirs)
+    assert "pam-totp" not in text
+    asks_for_no_code(person)
+
+
+def test_an_edited_block(off: None, person: Person) -> None:
+    """A block that somebody has edited is shown, kept in a copy, and gone."""
+    pam_totp(*ENABLE)
+    edited = STACK.read_text().replace("pam_unix.so nullok", "pam_unix.so nodelay")
+    STACK.write_text(edited)
+    assert "by a block that was edited" in pam_totp("stack", "show", "sshd")
+    shown = pam_totp("stack", "disable", "sshd")
+    assert "the block had been edited" in shown
+    assert "pam_unix.so nodelay" in shown
+    newest = max(COPIES.glob("*-disable-sshd*/sshd"), key=lambda path: path.stat().st_mtime)
+    assert newest.read_text() == edited
+    asks_for_no_code(person)
+
+
+def test_a_torn_block(off: None, person: Person) -> None:
+    """Where a mark is gone, the file comes back whole from the copy, and what it was is kept."""
+    before = STACK.read_text()
+    pam_totp(*ENABLE)
+    torn = "".join(
+        line for line in STACK.read_text().splitlines(keepends=True) if "pam-totp: end" not in line
+    )
+    STACK.write_text(torn)
+    assert run(COMMAND, "stack", "show", "sshd").returncode == 1
+    pam_totp("stack", "disable", "sshd")
+    assert STACK.read_text() == before
+    assert any(path.read_text() == torn for path in COPIES.glob("*-disable-sshd*/sshd"))
+    asks_for_no_code(person)
+
+
+def test_turned_on_by_hand(off: None, person: Person) -> None:
+    """The two lines of before are left alone by `enable`, and taken back by `disable`."""
+    before = STACK.read_text()
+    STACK.write_text(stack_with("@include pam-totp"))
+    DROP_IN.write_text(Path("/usr/share/libpam-totp/50-pam-totp.conf").read_text())
+    done = run(COMMAND, *ENABLE)
+    assert done.returncode == 0
+    assert "by a line that was written by hand" in done.stderr
+    assert "@include pam-totp" in STACK.read_text()
+    pam_totp("stack", "disable", "sshd")
+    assert STACK.read_text() == before
+    asks_for_no_code(person)
+
+
+def test_two_administrators(off: None) -> None:
+    """While one changes stacks, a second is told who it is, and nothing is changed."""
+    pam_totp("stack", "enable", "login", "--yes")
+    before = STACK.read_text()
+    with (COPIES / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("alice (process 7)\n")
+        lock.flush()
+        done = run(COMMAND, *ENABLE)
+        lock.truncate(0)
+    assert done.returncode == 1
+    assert "alice (process 7) is changing stacks" in done.stderr
+    assert STACK.read_text() == before
+
+
+def test_a_file_that_changes_while_it_is_looked_at(off: None, person: Person) -> None:
+    """What was changed after the difference was shown is not overwritten."""
+    with Terminal(COMMAND, "stack", "enable", "sshd", "--no-test") as administrator:
+        administrator.sees("Write this?")
+        changed = STACK.read_text() + "# theirs\n"
+        STACK.write_text(changed)
+        administrator.types("y")
+        administrator.sees("has been changed since the difference was shown")
+        assert administrator.ends() == 1
+    assert STACK.read_text() == changed
+    assert not DROP_IN.exists()
+
+
+def test_a_rehearsal(off: None, person: Person) -> None:
+    """A rehearsal that lets in turns it on; one that does not puts everything back."""
+    before = STACK.read_text()
+    enable = (COMMAND, "stack", "enable", "sshd", "--user", person.name)
+    with Terminal(*enable) as administrator:
+        administrator.sees("Write this?")
+        administrator.types("y")
+        administrator.gives_password(person.password)
+        administrator.gives_code(person.wrong_code())
+        administrator.sees("the rehearsal at sshd failed")
+        assert administrator.ends() == 1
+    assert STACK.read_text() == before
+    assert not DROP_IN.exists()
+    with Terminal(*enable) as administrator:
+        administrator.sees("Write this?")
+        administrator.types("y")
+        administrator.gives_password(person.password)
+        administrator.gives_code(person.fresh_code())
+        administrator.sees("turned on")
+        assert administrator.ends() == 0
+    asks_for_a_code(person)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("40-first.conf", "PasswordAuthentication yes\n", "40-first.conf:1"),
+        ("40-first.conf", "KbdInteractiveAuthentication no\n", "40-first.conf:1"),
+        ("40-first.conf", "Nonsense yes\n", "sshd -t"),
+    ],
+)
+def test_settings_that_win(off: None, name: str, text: str, said: str) -> None:
+    """A line of sshd's that would win over ours is named, with what to write, and nothing
+    stays changed."""
+    before = STACK.read_text()
+    (DROP_IN.parent / name).write_text(text)
+    done = run(COMMAND, *ENABLE)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "hint: " in done.stderr
+    assert STACK.read_text() == before
+    assert not DROP_IN.exists()
+
+
+def test_settings_without_the_directory(off: None) -> None:
+    """An sshd_config that does not include the drop-ins is named, with the line to add."""
+    settings = Path("/etc/ssh/sshd_config")
+    before = settings.read_text()
+    settings.write_text(before.replace("Include ", "#Include "))
+    try:
+        done = run(COMMAND, *ENABLE)
+    finally:
+        settings.write_text(before)
+    assert done.returncode == 1
+    assert "Include /etc/ssh/sshd_config.d/*.conf" in done.stderr
+    assert not DROP_IN.exists()
+
+
+def test_openvpn(off: None) -> None:
+    """A service of one field gets the stack that takes it apart, in a file of its own, which is
+    gone again afterwards."""
+    openvpn = STACKS / "openvpn"
+    openvpn.unlink(missing_ok=True)
+    pam_totp("stack", "enable", "openvpn", "--yes")
+    assert "pam_totp.so collect" in openvpn.read_text()
+    pam_totp("stack", "disable", "openvpn")
+    assert not openvpn.exists()
+
+
+def test_not_set_up(off: None, tmp_path: Path) -> None:
+    """Where codes cannot be checked nothing is turned on."""
+    subprocess.run(["mv", CONFIGURATION, tmp_path], check=True)
+    try:
+        done = run(COMMAND, *ENABLE)
+    finally:
+        subprocess.run(["mv", tmp_path / CONFIGURATION.name, CONFIGURATION], check=True)
+    assert done.returncode == 1
+    assert "hint: " in done.stderr
+    assert not DROP_IN.exists()

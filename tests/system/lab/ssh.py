@@ -70,8 +70,9 @@ class Sshd:
             self._program.symlink_to(SSHD)
 
     def __enter__(self) -> Self:
-        options = [f"Port={self.port}", "ListenAddress=127.0.0.1", "PidFile=none", "UseDNS=no"]
-        options += ["HostKey=" + str(self._host_key()), "LogLevel=DEBUG1", *self._options]
+        # The first value of an option counts: a test's own.
+        options = [*self._options, f"Port={self.port}", "ListenAddress=127.0.0.1", "UseDNS=no"]
+        options += ["PidFile=none", "HostKey=" + str(self._host_key()), "LogLevel=DEBUG1"]
         command = [str(self._program), "-D", *(f"-o{option}" for option in options)]
         self.process = subprocess.Popen(
             command,
@@ -109,9 +110,15 @@ class Sshd:
             return False
 
     def client(
-        self, account: str, *options: str, methods: str = "keyboard-interactive", tries: int = 1
+        self,
+        account: str,
+        *options: str,
+        methods: str = "keyboard-interactive",
+        tries: int = 1,
+        command: str = f"echo {INSIDE}",
     ) -> Terminal:
-        """Open a terminal in which the ssh client logs in and says that it is inside."""
+        """Open a terminal in which the ssh client logs in and says that it is inside, or runs
+        another command there."""
         settings = [
             f"Port={self.port}",
             f"PreferredAuthentications={methods}",
@@ -124,7 +131,7 @@ class Sshd:
             *options,
         ]
         arguments = [part for setting in settings for part in ("-o", setting)]
-        return Terminal("ssh", "-F", "none", *arguments, f"{account}@127.0.0.1", f"echo {INSIDE}")
+        return Terminal("ssh", "-F", "none", *arguments, f"{account}@127.0.0.1", command)
 
 
 def is_in(terminal: Terminal) -> None:

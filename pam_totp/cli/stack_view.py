@@ -1,0 +1,84 @@
+"""What `pam-totp stack` shows: how services ask for a code, and what would change."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pam_totp.cli.administrator import PROGRAM, Administrator
+from pam_totp.cli.terminal import hint, moment, plain, say
+from pam_totp.context import Context
+from pam_totp.policy.resolve import asks_in
+from pam_totp.stack import trial
+from pam_totp.stack.pamfile import StackError
+from pam_totp.stack.reading import NoPassword
+from pam_totp.stack.switch import Look, State, look
+from pam_totp.stack.tree import Tree
+
+
+def row(tree: Tree, service: str) -> tuple[str, str, str] | None:
+    """Return a service's line, or None for one that checks no password."""
+    try:
+        found = look(tree, service)
+    except NoPassword:
+        return None
+    except StackError as error:
+        return service, "no", f"cannot be composed: {error}"
+    return service, found.state.value, ""
+
+
+def one(found: Look) -> None:
+    """Print how a service asks for a code, and what enabling it would change."""
+    service = plain(found.service)
+    click.echo(f"{service}: asks for a code: {found.state.value}")
+    if found.composition is None:
+        click.echo(plain(found.said))
+        return
+    composition = found.composition
+    if found.state is not State.OFF:
+        click.echo(f"\n{composition.now}", nl=False)
+    if found.wants_change:
+        click.echo(f"\nwhat `{PROGRAM} stack enable {service}` would change:")
+        change_of = composition.path, composition.now or "", composition.wanted
+        click.echo(difference(*change_of), nl=False)
+    notes(found)
+
+
+def notes(found: Look) -> None:
+    """Say what stays beside our lines and matters."""
+    for note in found.composition.notes if found.composition else ():
+        say(plain(note))
+
+
+def policy_of(world: Context, services: Sequence[str]) -> None:
+    """Say where the lines alone would ask nobody."""
+    policy = world.policy()
+    unnamed = [name for name in services if not asks_in(policy, name)]
+    if unnamed:
+        everywhere = ",".join([*policy.everywhere("services"), *unnamed])
+        say(
+            f"the policy does not name {', '.join(unnamed)}: nobody is asked for a code there until"
+        )
+        hint(f"{PROGRAM} policy set services={everywhere}")
+
+
+def trial_of(administrator: Administrator, root: Path, now: float) -> None:
+    """Say which trial is under way."""
+    try:
+        running = trial.current(root)
+    except PermissionError:
+        return  # root's to see
+    if running is not None:
+        say(f"{', '.join(running.services)}: on trial until {moment(running.until, now)}")
+        hint(f"from a second login: {administrator.command('stack', 'confirm')}")
+
+
+def difference(path: Path, before: str, after: str) -> str:
+    """Return a unified diff, as a terminal can show it."""
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), str(path), str(path), lineterm=""
+    )
+    return "".join(f"{plain(line.expandtabs(8))}\n" for line in lines)
