@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from pam_totp.store.directory import SECRETS, DirectoryStore
 _TIGHT: Final = 64 << 20
 _FULL: Final = 2 << 20
 _FEW_FILES: Final = 100
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")  # how the kernel writes a blank
 _LARGE: Final = 1 << 30  # a million events, as many as are kept, take a third of it
 
 
@@ -177,7 +179,12 @@ def _read_only(data: Path) -> bool:
 
 
 def _mount_point(path: Path) -> Path:
-    return next((place for place in (path, *path.parents) if place.is_mount()), Path("/"))
+    """Return where the file system of `path` is mounted; a bind mount has no device of its own,
+    so the kernel's list is asked (proc(5), mountinfo)."""
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    mounted = {Path(_OCTAL.sub(lambda m: chr(int(m[1], 8)), line.split()[4])) for line in lines}
+    real = path.resolve()
+    return next((place for place in (real, *real.parents) if place in mounted), Path("/"))
 
 
 def _bytes(path: Path) -> int:
