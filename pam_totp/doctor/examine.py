@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from pam_totp.bridge.log import describe
-from pam_totp.doctor import configuration, files, openvpn, service, ssh, store
+from pam_totp.doctor import clock, configuration, files, openvpn, service, ssh, stacks, store
 from pam_totp.doctor.finding import Check, Finding, Level, Subject, Unchecked
 from pam_totp.doctor.machine import Machine
 from pam_totp.errors import PamTotpError
@@ -17,6 +17,8 @@ SUBJECTS: Final = (
     Subject("files", files.CHECKS),
     Subject("store", store.CHECKS),
     Subject("service", service.CHECKS),
+    Subject("clock", clock.CHECKS),
+    Subject("stacks", stacks.CHECKS),
     Subject("ssh", ssh.CHECKS),
     Subject("openvpn", openvpn.CHECKS),
 )
@@ -38,7 +40,7 @@ def examine(machine: Machine, wanted: Collection[str] = ()) -> Iterator[Finding]
 
 def _looked(check: Check, machine: Machine) -> list[Finding]:
     try:
-        found = list(check.look(machine))
+        found = list(dict.fromkeys(check.look(machine)))  # two services may share a line
     except Unchecked as why:
         return [Finding(Level.UNCHECKED, f"not checked: {why}")]
     except (PamTotpError, OSError) as why:

@@ -61,6 +61,7 @@ class Machine:
     run: Run = run
     now: clock.Clock = clock.now
     lookup: Callable[[str], Person | None] = nss.lookup
+    synchronised: Callable[[], bool | None] = clock.synchronised
 
     def at(self, path: str) -> Path:
         """Return where an absolute path is on this machine."""

@@ -8,6 +8,7 @@ from typing import Final
 from pam_totp.doctor import sshd
 from pam_totp.doctor.finding import Check, Finding, Unchecked, error, note, warning
 from pam_totp.doctor.machine import Machine
+from pam_totp.doctor.stack import stacks
 from pam_totp.stack import services_using_module
 
 Settings = dict[str, str]  # by keyword in lower case
@@ -69,13 +70,26 @@ def _keys(machine: Machine) -> Iterator[Finding]:
         )
 
 
+def _first(machine: Machine) -> Iterator[Finding]:
+    """Look for ways in that ask for the code and nothing before it, where the stack asks for no
+    password."""
+    if any(stack.passwords for stack in stacks(machine) if stack.service == SERVICE):
+        return
+    for match in _where(machine, lambda found: not _key_first(found)):
+        yield error(
+            f"sshd{_in(match)} lets in with a code alone, and who has no authenticator without "
+            "anything: its stack asks for no password, and sshd for no key",
+            _set(machine, "AuthenticationMethods", "publickey,keyboard-interactive:pam", match),
+        )
+
+
 def _root(machine: Machine) -> Iterator[Finding]:
     found = _usual(machine)
     if found["permitrootlogin"] not in _ROOT_BY_KEY:
         return
     if _by_key_alone(found):
         yield note("root logs in by SSH with a key alone (PermitRootLogin), without a code")
-    else:
+    elif _asks(found):
         yield warning(
             "root cannot log in by SSH: PermitRootLogin allows a key alone, and "
             "AuthenticationMethods wants a code",
@@ -114,6 +128,13 @@ def _asks(found: Settings) -> bool:
     return any(way == ["any"] or set(way) & set(_ASKS) for way in _ways(found))
 
 
+def _key_first(found: Settings) -> bool:
+    """Whether every way in that lets PAM ask wants a key before."""
+    return all(
+        way != ["any"] and (not set(way) & set(_ASKS) or "publickey" in way) for way in _ways(found)
+    )
+
+
 def _by_key_alone(found: Settings) -> bool:
     """Whether one of the ways in wants a key, and nothing that PAM asks."""
     alone = (way for way in _ways(found) if not set(way) & set(_ASKS))
@@ -146,6 +167,7 @@ CHECKS: Final = (
     Check("ssh-keyboard", "sshd lets PAM ask questions", _keyboard),
     Check("ssh-password", "sshd does not offer a method without a place for the code", _password),
     Check("ssh-methods", "sshd has a way in that asks for a code", _possible),
+    Check("ssh-first", "a password or a key comes before the code", _first),
     Check("ssh-keys", "a login with a key is asked for a code", _keys),
     Check("ssh-root", "root is asked like everyone", _root),
 )

@@ -36,7 +36,8 @@ class Patient:
         self.data = root / "var/lib/pam-totp"
         self.runtime = root / "run/pam-totp"
         self.programs: dict[str, Ran | Callable[[Sequence[str]], Ran]] = {}
-        self.machine = Machine(self.yaml, root, self.run)
+        self.synchronised: bool | None = True
+        self.machine = self._machine()
         self._set_up()
 
     def file(self, path: str, text: str) -> Path:
@@ -54,7 +55,7 @@ class Patient:
     def found(self, *wanted: str) -> list[Finding]:
         """Return what is found, by a doctor who has not seen the machine before."""
         self.machine.close()
-        self.machine = Machine(self.yaml, self.root, self.run)
+        self.machine = self._machine()
         quiet = (Level.OK, Level.UNCHECKED)
         return [one for one in examine(self.machine, wanted) if one.level not in quiet]
 
@@ -63,6 +64,10 @@ class Patient:
         (finding,) = self.found(*wanted)
         assert finding.do, finding
         return finding
+
+    def _machine(self) -> Machine:
+        clock = lambda: self.synchronised  # noqa: E731
+        return Machine(self.yaml, self.root, self.run, synchronised=clock)
 
     def _set_up(self) -> None:
         for directory in (self.yaml.parent, self.data.parent, self.runtime):
@@ -76,6 +81,7 @@ class Patient:
         shutil.copytree(REPOSITORY / "etc/pam.d", self.root / "etc/pam.d")
         self.file("/etc/pam.d/sshd", "@include pam-totp\n")
         self.file("/usr/sbin/sshd", "")
+        self.file("/usr/lib/x86_64-linux-gnu/security/pam_totp.so", "")
         self.programs["sshd"] = Ran(0, SSHD, "")
 
 

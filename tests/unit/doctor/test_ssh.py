@@ -164,3 +164,13 @@ def test_examples(match: str, expected: dict[str, str] | None) -> None:
         assert found is not None
         assert found | expected == found
         assert set(found) == {"user", "host", "addr", "laddr", "lport"}
+
+
+def test_the_code_alone(patient: Patient) -> None:
+    """Where the stack asks for no password, every way in must want a key first."""
+    configured(patient)
+    patient.file("/etc/pam.d/sshd", "@include pam-totp-code\n")
+    finding = patient.only("ssh")
+    assert (finding.check, finding.level) == ("ssh-first", "error")
+    says(patient, ANYONES, "authenticationmethods publickey,keyboard-interactive:pam")
+    assert patient.found("ssh") == []
