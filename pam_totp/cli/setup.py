@@ -1,4 +1,5 @@
-"""`pam-totp setup`: key, configuration and data directory.  Nothing is turned on by it."""
+"""`pam-totp setup`: configuration, key, data directory and first policy; then what is not yet
+turned on.  Nothing is turned on by it."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from typing import Final
 
 import click
 
-from pam_totp import config, keyfile
+from pam_totp import clock, config, keyfile
+from pam_totp.cli import outlook
 from pam_totp.cli.administrator import Administrator
-from pam_totp.cli.terminal import say, terminal
+from pam_totp.cli.first_policy import FirstPolicy
+from pam_totp.cli.terminal import Terminal, hint, say, terminal
 from pam_totp.config import Config
 from pam_totp.errors import StoreError
 from pam_totp.store import founding, trust
@@ -19,36 +22,43 @@ from pam_totp.store.directory import SECRETS
 
 _OPEN_DIRECTORY: Final = 0o755
 _OPEN_FILE: Final = 0o644
-_DROP_IN: Final = "/usr/share/doc/libpam-totp/examples/ssh/50-pam-totp.conf"
 _MADE: Final = "made"
 _THERE: Final = "was there already"
-
-_NEXT: Final = """\
-Keep a copy of {key} elsewhere, apart from any copy of
-{data}: without it every account must enroll anew.
-
-No login has changed by this. What turns it on:
-
-1. Start the service:         {service}
-2. Enroll, your own account:  {enroll}
-3. Have SSH ask whoever has enrolled for the code:
-     sed -i 's/^@include common-auth/@include pam-totp/' /etc/pam.d/sshd
-     install -m 644 {drop_in} \\
-       /etc/ssh/sshd_config.d/ && systemctl reload ssh
-
-Keep this session open until a new login has worked. The way back:
-     sed -i 's/^@include pam-totp$/@include common-auth/' /etc/pam.d/sshd"""
+_LATER: Final = "later"
 
 
 @click.command()
 @click.option("--issuer", metavar="NAME", help="What apps show above the account's name.")
-@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option(
+    "--services", metavar="NAMES", help="Which services ask for codes: sshd,login or all."
+)
+@click.option(
+    "--require",
+    metavar="WHOM",
+    help="Who must use a code: everybody, the name of a group, or nobody.",
+)
+@click.option(
+    "--ignore-clock",
+    is_flag=True,
+    help="Something that the kernel does not know of keeps the clock right (in a container).",
+)
+@click.option("--yes", is_flag=True, help="Ask nothing; what is not said stays at its default.")
 @click.pass_obj
-def setup(administrator: Administrator, issuer: str | None, *, yes: bool) -> None:
-    """Make key, configuration and data directory.
+def setup(  # noqa: PLR0913 -- one parameter for each option
+    administrator: Administrator,
+    issuer: str | None,
+    services: str | None,
+    require: str | None,
+    *,
+    ignore_clock: bool,
+    yes: bool,
+) -> None:
+    """Make configuration, key and data directory, and the first policy.
 
-    Makes what is missing and leaves the rest as it is. No login changes by it.
+    Makes what is missing, leaves the rest as it is, and says what is not yet turned on. No
+    login changes by it.
     """
+    first = FirstPolicy(services, require)  # what was said may be wrong: before anything is made
     loaded, made = _configuration(administrator, issuer, yes=yes)
     administrator.check(loaded.data_directory)
     done = [
@@ -56,11 +66,17 @@ def setup(administrator: Administrator, issuer: str | None, *, yes: bool) -> Non
         (loaded.key_file, _key(loaded)),
         (loaded.data_directory, founding.create(loaded.data_directory)),
     ]
+    first.make(administrator, ask=not yes and done[-1][1])
     width = max(len(str(path)) for path, _ in done)
     for path, new in done:
         click.echo(f"{path!s:{width}}  {_MADE if new else _THERE}")
     click.echo()
-    click.echo(_what_next(administrator, loaded))
+    has_copy = not yes and done[1][1] and _copy_is_kept(administrator, loaded)
+    if not has_copy:
+        click.echo(_copy(loaded))
+    click.echo(outlook.not_yet_on(administrator))
+    if not ignore_clock:
+        _check_clock()
 
 
 def _configuration(
@@ -116,6 +132,45 @@ def _has_secrets(data: Path) -> bool:
         return False
 
 
+def _copy(loaded: Config) -> str:
+    return (
+        f"Keep a copy of {loaded.key_file} elsewhere, apart from any copy of\n"
+        f"{loaded.data_directory}: without it every account must enroll anew.\n"
+    )
+
+
+def _copy_is_kept(administrator: Administrator, loaded: Config) -> bool:
+    """Insist on a copy of the key; whoever says that there is one shows that by its id."""
+    with terminal(administrator.command("setup", "--yes")) as person:
+        person.show(_copy(loaded))
+        person.show("Copy it now, from another terminal, for instance into a password manager:")
+        person.show(f"    sudo cat {loaded.key_file}")
+        return _asked_id(person, keyfile.load(loaded.key_file).current)
+
+
+def _asked_id(person: Terminal, id_: str) -> bool:
+    while True:
+        typed = person.ask(f"The first eight characters of the copied key [{_LATER}]: ").lower()
+        if typed in ("", _LATER):
+            return False
+        if typed == id_:
+            person.show()
+            return True
+        person.show("That is not how this key begins.")
+
+
+def _check_clock() -> None:
+    """Raise SystemExit, loudly, unless the kernel calls its clock synchronised: codes are made
+    of the time, and a clock that nobody keeps right makes every right code wrong one day."""
+    if clock.synchronised() is not False:
+        return
+    say("THE CLOCK IS NOT SYNCHRONISED. Codes are made of the time: a minute off, and every")
+    say("right code is wrong. All the rest of the set-up is done.")
+    hint("timedatectl set-ntp true  (without a time service: apt-get install systemd-timesyncd)")
+    hint("where something else keeps the clock right: pam-totp setup --ignore-clock")
+    click.get_current_context().exit(1)
+
+
 def _make_directory(path: Path) -> None:
     """Make a directory that all may look into: what is secret in it says so by its own mode."""
     if not path.exists():
@@ -129,16 +184,3 @@ def _write(path: Path, text: str) -> None:
         trust.write(directory, path.name, text.encode(), _OPEN_FILE)
     finally:
         os.close(directory)
-
-
-def _what_next(administrator: Administrator, loaded: Config) -> str:
-    own = administrator.path != config.DEFAULT_PATH
-    by_systemd = Path("/run/systemd/system").is_dir() and not own
-    by_hand = f"pam-totpd --config {administrator.path} &" if own else "pam-totpd &"
-    return _NEXT.format(
-        key=loaded.key_file,
-        data=loaded.data_directory,
-        service="systemctl enable --now pam-totpd" if by_systemd else by_hand,
-        enroll=f"{administrator.command('enroll')} USER",
-        drop_in=_DROP_IN,
-    )

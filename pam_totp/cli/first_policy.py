@@ -1,0 +1,99 @@
+"""The first policy, as `pam-totp setup` asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from pam_totp import nss
+from pam_totp.cli.administrator import Administrator
+from pam_totp.cli.terminal import Terminal, say, terminal
+from pam_totp.errors import PolicyError
+from pam_totp.event import Event
+from pam_totp.policy.document import EVERYBODY, Policy, Target, parsed
+from pam_totp.policy.keys import BY_NAME
+from pam_totp.policy.record import PolicyRecord, to_text
+
+_SERVICES: Final = BY_NAME["services"]
+_EVERYBODY: Final = "everybody"
+_NOBODY: Final = "nobody"
+
+T = TypeVar("T")
+Setting = tuple[Target, Mapping[str, str]]
+
+
+class FirstPolicy:
+    """What was said on the command line, and what is asked for the rest."""
+
+    def __init__(self, services: str | None, require: str | None) -> None:
+        """Raises PolicyError for what cannot be."""
+        self._settings: list[Setting] = []
+        self._services = services
+        self._require = require
+        if services is not None:
+            self._settings.append(_named(services))
+        if require is not None:
+            self._settings += _required(require)
+
+    def make(self, administrator: Administrator, *, ask: bool) -> None:
+        """Put it in force; a policy that somebody has made already stays as it is."""
+        world = administrator.context()
+        newest = world.store.policies(1)[0]
+        if newest.at:
+            if self._settings:
+                say("the policy stays as it is; to change it: pam-totp policy set")
+            return
+        if ask:
+            with terminal(administrator.command("setup", "--yes")) as person:
+                self._ask(person)
+        if not self._settings:
+            return
+        policy = Policy()
+        for target, words in self._settings:
+            policy = policy.setting(target, words)
+        now, actor = world.now(), administrator.name
+        said = "; ".join(map(str, policy.rules))
+        event = Event(now, "", "policy", detail=said, actor=actor)
+        record = PolicyRecord(newest.id, now, actor, "", "setup", to_text(policy))
+        world.store.change_policy(record, event)
+
+    def _ask(self, person: Terminal) -> None:
+        if self._services is None:
+            usual = _SERVICES.kind.text(_SERVICES.default)
+            person.show("\nWhich services ask for codes: names with commas between, or all.")
+            typed = _until_right(person, f"Services [{usual}]: ", _named)
+            self._settings += [typed] if typed else []
+        if self._require is None:
+            person.show("\nWho must use a code: everybody, the name of a group, or nobody.")
+            person.show("Whoever has enrolled is asked for one in any case.")
+            asked = _until_right(person, f"Required for [{_NOBODY}]: ", _required)
+            self._settings += asked or []
+
+
+def _until_right(person: Terminal, prompt: str, parse: Callable[[str], T]) -> T | None:
+    """Return what was typed, None for nothing; what cannot be is asked for again."""
+    while typed := person.ask(prompt):
+        try:
+            return parse(typed)
+        except PolicyError as error:
+            person.show(str(error))
+    return None
+
+
+def _named(services: str) -> Setting:
+    parsed("services", services, "services")
+    return EVERYBODY, {"services": services}
+
+
+def _required(whom: str) -> list[Setting]:
+    if whom == _NOBODY:
+        return []
+    if whom == _EVERYBODY:
+        return [(EVERYBODY, {"mfa": "required"})]
+    found = nss.group(whom)
+    if found is None:
+        raise PolicyError(
+            f"there is no group called {whom!r}: expected everybody, a group's name, or nobody",
+            hint="getent group",
+        )
+    return [(Target(group=found[0]), {"mfa": "required"})]

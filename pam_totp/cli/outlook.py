@@ -1,0 +1,76 @@
+"""What is not yet turned on, and the line that turns each on."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+from pam_totp import config
+from pam_totp.bridge.listener import SOCKET_NAME
+from pam_totp.cli.administrator import Administrator
+from pam_totp.cli.terminal import plain
+from pam_totp.context import Context
+from pam_totp.policy.values import ALL_SERVICES
+from pam_totp.stack import Tree, services_using_module
+
+_TRIAL: Final = "--try 10m"
+_USUAL: Final = "sshd"
+
+
+def not_yet_on(administrator: Administrator) -> str:
+    """Return lines for a person: what is still to be done, in order, or that all is on."""
+    world = administrator.context()
+    to_do = [*_service(administrator, world), *_enrollment(administrator, world)]
+    to_do += _stacks(administrator, world)
+    if not to_do:
+        return f"All is on: the service runs, and these ask for codes: {', '.join(_using())}"
+    lines = ["Not yet turned on:"]
+    width = max(len(what) for what, _ in to_do)
+    lines += [f"  {at}. {what:{width}}   {do}" for at, (what, do) in enumerate(to_do, 1)]
+    lines += ["", "Keep this session open until a new login has worked. The way back, at any time:"]
+    return "\n".join([*lines, f"  {administrator.command('stack', 'disable', '--all')}"])
+
+
+def _service(administrator: Administrator, world: Context) -> list[tuple[str, str]]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+        try:
+            asking.connect(os.fspath(world.config.runtime_directory / SOCKET_NAME))
+        except OSError:
+            return [("the service", service_command(administrator))]
+    return []
+
+
+def service_command(administrator: Administrator) -> str:
+    """Return the line that starts the service on this machine."""
+    own = administrator.path != config.DEFAULT_PATH
+    if Path("/run/systemd/system").is_dir() and not own:
+        return "systemctl enable --now pam-totpd"
+    return f"pam-totpd --config {administrator.path} &" if own else "pam-totpd &"
+
+
+def _enrollment(administrator: Administrator, world: Context) -> list[tuple[str, str]]:
+    if any(state.enrolled is not None for _, state in world.store.accounts()):
+        return []
+    name = administrator.name
+    return [("nobody has enrolled: begin with yourself", administrator.command("enroll", name))]
+
+
+def _stacks(administrator: Administrator, world: Context) -> list[tuple[str, str]]:
+    named, using = world.policy().everywhere("services"), _using()
+    if ALL_SERVICES in named:
+        named = () if using else (_USUAL,)
+    there = Tree().services()
+    return [
+        (
+            f"{plain(service)}: its logins are not asked for codes",
+            administrator.command("stack", "enable", service, *_TRIAL.split()),
+        )
+        for service in named
+        if service not in using and service in there
+    ]
+
+
+def _using() -> list[str]:
+    return services_using_module()
