@@ -29,9 +29,7 @@ _LATER: Final = "later"
 
 @click.command()
 @click.option("--issuer", metavar="NAME", help="What apps show above the account's name.")
-@click.option(
-    "--services", metavar="NAMES", help="Which services ask for codes: sshd,login or all."
-)
+@click.option("--services", metavar="NAMES", help="Where codes are asked for: sshd,login or all.")
 @click.option(
     "--require",
     metavar="WHOM",

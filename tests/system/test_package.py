@@ -178,7 +178,7 @@ def test_removal_stops_while_a_stack_uses_the_module(line: str) -> None:
 @pytest.mark.usefixtures("alone")
 def test_removal_keeps_data_and_purge_takes_them() -> None:
     """Settings, key and secrets survive a removal; a purge leaves nothing of ours."""
-    pam_totp("setup", "--yes")
+    pam_totp("setup", "--yes", "--ignore-clock")
     kept = picture(CONFIGURATION.parent) | picture(DATA)
     assert dpkg("--remove", NAME).returncode == 0
     assert picture(CONFIGURATION.parent) | picture(DATA) == kept
@@ -195,7 +195,7 @@ def test_removal_keeps_data_and_purge_takes_them() -> None:
 def test_upgrade_keeps_the_administrators_stack() -> None:
     """Installing over an installed package keeps a stack that the administrator has changed,
     the configuration and the data."""
-    pam_totp("setup", "--yes")
+    pam_totp("setup", "--yes", "--ignore-clock")
     own = STACKS / "pam-totp"
     shipped = own.read_text()
     try:

@@ -26,7 +26,7 @@ def main() -> None:
     collector, service = Collector(), Service()
     try:
         tell("Setting up, as an administrator does")
-        show(pam_totp("setup", "--yes", "--issuer", "Demo"))
+        show(pam_totp("setup", "--yes", "--ignore-clock", "--issuer", "Demo"))
         service.start()
         ssh.turn_on_for_ssh()
         demo = Person("demo")

@@ -91,7 +91,7 @@ def bare_fixture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
 @pytest.fixture(name="host")
 def host_fixture(bare: Host) -> Host:
     """A host that is set up."""
-    bare.does("setup", "--yes")
+    bare.does("setup", "--yes", "--ignore-clock")
     return bare
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .conftest import Host
 
 COMMANDS = [
-    ("setup", "--yes"),
+    ("setup", "--yes", "--ignore-clock"),
     ("enroll", "o'brien"),
     ("status",),
     ("lock", "daemon"),

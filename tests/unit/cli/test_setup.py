@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
 
-from pam_totp import config
+from pam_totp import clock, config
 
 if TYPE_CHECKING:
     from .conftest import Host
@@ -29,18 +30,19 @@ def test_the_shipped_configuration_is_the_reference() -> None:
 
 def test_makes_what_is_missing(bare: Host) -> None:
     """Key and data directory are made, for their owner alone."""
-    done = bare.does("setup", "--yes")
+    done = bare.does("setup", "--yes", "--ignore-clock")
     assert (mode(bare.key), mode(bare.data)) == (0o400, 0o700)
     assert f"{bare.key}  " in done.out
     assert done.out.count("  made\n") == 2
     assert "Keep a copy" in done.out
-    assert "@include pam-totp" in done.out
+    assert "Not yet turned on:\n  1. the service" in done.out
+    assert f"pam-totp --config {bare.path} stack disable --all" in done.out
 
 
 def test_again_changes_nothing(host: Host) -> None:
     """A second run says what was there and leaves every byte."""
     before = host.key.read_bytes(), host.path.read_bytes()
-    done = host.does("setup", "--yes")
+    done = host.does("setup", "--yes", "--ignore-clock")
     assert done.out.count("was there already\n") == 3
     assert (host.key.read_bytes(), host.path.read_bytes()) == before
 
@@ -51,7 +53,7 @@ def test_writes_a_configuration_that_all_may_read(
     """Where there is none, the reference is written, with the issuer that was named."""
     at_home(tmp_path, monkeypatch)
     bare.path = tmp_path / "etc/new.yaml"
-    bare.does("setup", "--yes", "--issuer", "Example VPN")
+    bare.does("setup", "--yes", "--ignore-clock", "--issuer", "Example VPN")
     assert config.load(bare.path).issuer == "Example VPN"
     assert (mode(bare.path), mode(bare.path.parent)) == (0o644, 0o755)
     assert mode(tmp_path / "key") == 0o400
@@ -63,7 +65,7 @@ def test_an_impossible_issuer_leaves_nothing(
     """What apps cannot take is said before anything is written."""
     at_home(tmp_path, monkeypatch)
     bare.path = tmp_path / "etc/new.yaml"
-    done = bare.run("setup", "--yes", "--issuer", "a:b")
+    done = bare.run("setup", "--yes", "--ignore-clock", "--issuer", "a:b")
     assert done.code == 1
     assert "issuer: expected a line of text without a colon" in done.err
     assert not bare.path.parent.exists()
@@ -95,7 +97,7 @@ def test_no_new_key_beside_old_secrets(host: Host) -> None:
     """Where secrets wait for a lost key, a new one is not made: it would hide the loss."""
     host.does("enroll", "daemon", "--no-confirm")
     host.key.unlink()
-    done = host.run("setup", "--yes")
+    done = host.run("setup", "--yes", "--ignore-clock")
     assert done.code == 1
     assert f"hint: put {host.key} back from its copy" in done.err
     assert not host.key.exists()
@@ -104,7 +106,97 @@ def test_no_new_key_beside_old_secrets(host: Host) -> None:
 def test_half_a_store_is_not_completed(host: Host) -> None:
     """Where state.db is gone, no empty one is made: it would let everyone in."""
     (host.data / "state.db").unlink()
-    done = host.run("setup", "--yes")
+    done = host.run("setup", "--yes", "--ignore-clock")
     assert done.code == 1
     assert f"hint: pam-totp --config {host.path} store renew" in done.err
     assert not (host.data / "state.db").exists()
+
+
+# -- the first policy -------------------------------------------------------------------------
+
+
+def policy(host: Host) -> list[str]:
+    """Return the rules in force."""
+    return [str(rule) for rule in host.world().policy().rules]
+
+
+def test_the_first_policy_by_options(bare: Host) -> None:
+    """Services and whom to require are taken from the command line."""
+    bare.does("setup", "--yes", "--ignore-clock", "--services", "sshd,SU", "--require", "root")
+    assert policy(bare) == ["services=sshd,su for everybody", "mfa=required for group root"]
+    (event,) = bare.world().store.events()
+    assert (event.what, event.detail) == ("policy", "; ".join(policy(bare)))
+    assert event.actor
+
+
+def test_a_policy_that_is_there_stays(host: Host) -> None:
+    """A second run does not change the policy, and says how to."""
+    host.does("setup", "--yes", "--ignore-clock", "--require", "everybody")
+    done = host.does("setup", "--yes", "--ignore-clock", "--require", "root")
+    assert policy(host) == ["mfa=required for everybody"]
+    assert "pam-totp policy set" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--require", "no-such-group", "there is no group called 'no-such-group'"),
+        ("--services", "../sshd", "expected names of PAM services"),
+    ],
+)
+def test_an_impossible_policy_leaves_nothing(
+    bare: Host, option: str, value: str, words: str
+) -> None:
+    """What cannot be is said before anything is made."""
+    done = bare.run("setup", "--yes", option, value)
+    assert done.code == 1
+    assert words in done.err
+    assert not bare.data.exists()
+    assert not bare.key.exists()
+
+
+def test_few_questions(bare: Host) -> None:
+    """A person is asked for services, whom to require and the key's copy, each with a default;
+    an answer that cannot be is asked for again."""
+    person = bare.at_terminal("setup", "--ignore-clock")
+    person.expect(r"Services \[sshd,login,openvpn\]: ")
+    person.sendline("")
+    person.expect(r"Required for \[nobody\]: ")
+    person.sendline("no-such-group")
+    person.expect("there is no group called")
+    person.expect(r"Required for \[nobody\]: ")
+    person.sendline("everybody")
+    person.expect(r"first eight characters of the copied key \[later\]: ")
+    person.sendline("00000000")
+    person.expect("not how this key begins")
+    person.expect(r"\[later\]: ")
+    person.sendline(bare.key.read_text().splitlines()[1][:8])
+    person.expect("Not yet turned on")
+    person.expect(pexpect.EOF)
+    person.wait()
+    assert person.exitstatus == 0
+    assert "Keep a copy" not in (person.before or "")
+    assert policy(bare) == ["mfa=required for everybody"]
+
+
+def test_a_copy_put_off_is_insisted_on(bare: Host) -> None:
+    """Who has no copy of the key yet is told so again at the end."""
+    person = bare.at_terminal("setup", "--ignore-clock")
+    for prompt in (r"openvpn\]: ", r"nobody\]: ", r"later\]: "):
+        person.expect(prompt)
+        person.sendline("")
+    person.expect("Keep a copy")
+    person.expect(pexpect.EOF)
+
+
+def test_a_clock_that_nobody_keeps(bare: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is not synchronised is a failure, said loudly with the line to run, after
+    all the rest is done; one that the kernel says nothing of is none."""
+    for found, code in ((None, 0), (True, 0), (False, 1)):
+        monkeypatch.setattr(clock, "synchronised", lambda found=found: found)
+        done = bare.run("setup", "--yes")
+        assert done.code == code
+    assert "THE CLOCK IS NOT SYNCHRONISED" in done.err
+    assert "hint: timedatectl set-ntp true" in done.err
+    assert bare.data.exists()
+    assert bare.does("setup", "--yes", "--ignore-clock").err == ""

@@ -73,7 +73,7 @@ def take_anothers_state(host: Host) -> None:
         f"data-directory: {host.data.parent}/other\nkey-file: {host.data.parent}/other.key\n"
     )
     own, host.path = host.path, other
-    host.does("setup", "--yes")
+    host.does("setup", "--yes", "--ignore-clock")
     for _ in range(2):
         host.does("enroll", "daemon", "--no-confirm")
         host.does("reset", "daemon", "--yes")
