@@ -1,4 +1,7 @@
-"""What administrators do to accounts, and what they see of them."""
+"""What administrators do to accounts, and what they see of them.
+
+What is done returns the event that was kept of it, for the log.
+"""
 
 from __future__ import annotations
 
@@ -74,33 +77,36 @@ def all_statuses(store: Store, now: float, limits: Callable[[str], Limits]) -> I
             yield found
 
 
-def lock(store: Store, account: str, now: float, by: str, reason: str = "") -> None:
+def lock(store: Store, account: str, now: float, by: str, reason: str = "") -> Event:
     """Lock the account until `unlock`, whatever code is right; its grace ends for good."""
     locked = AdministratorLock(int(now), by, reason)
-    event = Event(now, account, "lock", detail=f"by {by}")
+    event = Event(now, account, "lock", detail=reason, actor=by)
     store.change_state(account, lambda state: (replace(grace.ended(state), lock=locked), event))
+    return event
 
 
-def unlock(store: Store, account: str, now: float, by: str) -> None:
+def unlock(store: Store, account: str, now: float, by: str) -> Event:
     """Lift every lock of one account, and forget the failures that led there; the next login
     wants a code."""
-    event = Event(now, account, "unlock", detail=f"by {by}")
+    event = Event(now, account, "unlock", actor=by)
 
     def freed(state: AccountState) -> tuple[AccountState, Event]:
         state, free = grace.ended(state), Counter()
         return replace(state, lock=None, codes=free, own_codes=free, wrong=WrongCodes()), event
 
     store.change_state(account, freed, forget_sources=True)
+    return event
 
 
-def reset(store: Store, account: str, now: float, by: str) -> None:
+def reset(store: Store, account: str, now: float, by: str) -> Event:
     """Remove the account's authenticators and recovery codes; locks and counters stay."""
-    event = Event(now, account, "reset", detail=f"by {by}")
+    event = Event(now, account, "reset", actor=by)
 
     def forgotten(state: AccountState) -> tuple[AccountState, Event]:
         return replace(grace.ended(state), authenticators={}, spent=frozenset()), event
 
     store.remove_credentials(account, forgotten)
+    return event
 
 
 def spend(credentials: Credentials, state: AccountState, now: float, rules: Rules) -> AccountState:

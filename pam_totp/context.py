@@ -12,6 +12,7 @@ from pam_totp.account import Person
 from pam_totp.config import Config
 from pam_totp.errors import NameServiceError
 from pam_totp.lockout import Limits
+from pam_totp.locks import TimedLock
 from pam_totp.policy.document import Policy
 from pam_totp.policy.in_force import InForce
 from pam_totp.policy.resolve import Effective, Situation, effective
@@ -30,6 +31,7 @@ class Context:
     member: Callable[[Person, str], bool | None] = nss.member
     policy: Callable[[], Policy] = Policy
     log: audit.Log = audit.to_syslog
+    lock_begun: Callable[[TimedLock], None] = lambda _lock: None  # hears of what ends by itself
 
     def anywhere(self, account: str) -> Effective:
         """Return what the policy says of an account wherever no rule for a place does.

@@ -56,13 +56,16 @@ def proves(drafted: Draft, typed: str, now: float, window: int = 1) -> int | Non
     return found
 
 
-def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = None) -> None:
-    """Enroll the draft, durably.  `step` is what `proves` returned: the code that proved the
-    authenticator is spent by it; None enrolls without a proof.
+def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = None) -> Event:
+    """Enroll the draft, durably, and return the event that was kept of it.
+
+    `step` is what `proves` returned: the code that proved the authenticator is spent by it; None
+    enrolls without a proof.
 
     Raises EnrollmentError if another enrollment was quicker.
     """
     person, new = drafted.person, drafted.authenticator
+    event = Event(now, person.name, "enrolled", authenticator=new.name, actor=by)
 
     def change(subject: Subject) -> CredentialsChange:
         _check_name(subject.credentials, person, new.name)
@@ -71,7 +74,6 @@ def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = N
                 f"{person.name} was enrolled by somebody else in the meantime",
                 hint=f"pam-totp status {person.name}",
             )
-        event = Event(now, person.name, "enrolled", authenticator=new.name, detail=f"by {by}")
         return CredentialsChange(
             _extended(subject.credentials, drafted),
             lambda state: _started(state, drafted, step),
@@ -79,6 +81,7 @@ def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = N
         )
 
     store.change_credentials(person.name, change)
+    return event
 
 
 def _check_name(credentials: Credentials | None, person: Person, name: str) -> None:

@@ -7,12 +7,13 @@ before the password's module runs, `authfail` stands where the password was wron
 
 from __future__ import annotations
 
+import syslog
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from pam_totp import answer, audit
+from pam_totp import answer, audit, locks
 from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
@@ -20,6 +21,7 @@ from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wro
 from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
+from pam_totp.locks import TimedLock
 from pam_totp.outward import outward, told
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
@@ -175,8 +177,12 @@ class Login:
         seen_as = store.fingerprint(who.account, spelled) if spelled else ""
         attempt = Attempt(who.person, parsed, seen_as, now, who.source, who.door, who.place)
 
+        begun: set[TimedLock] = set()
+
         def step(subject: Subject) -> tuple[Decision, Change]:
             made = decision(attempt, subject, who.rules)
+            if made.locks:
+                begun.update(locks.begun(who.account, who.source, subject, made, now))
             same = (made.state, made.source) == (subject.state, subject.source)
             # SECURITY: somebody's own programs could say it a million times.
             event = None if same and who.door is Door.OWN else self._event(who, made, now)
@@ -184,7 +190,20 @@ class Login:
 
         account, source = (_slot(who.account), "") if who.unknown else (who.account, who.source)
         made = self._last = store.step(account, source, step)
-        return self._said(who, made.verdict, made)
+        verdict = self._said(who, made.verdict, made)
+        if made.locks and not who.unknown:
+            self._locked(who, made, begun)
+        return verdict
+
+    def _locked(self, who: Who, made: Decision, begun: set[TimedLock]) -> None:
+        """Log what locks have begun."""
+        lock, log = made.state.lock, self._context.log
+        if lock is not None:
+            line = locks.begins_without_end(who.account, lock.by, lock.reason)
+            log(syslog.LOG_WARNING, line)
+        for timed in begun:
+            log(syslog.LOG_NOTICE, locks.begins(timed))
+            self._context.lock_begun(timed)
 
     def _note(self, who: Who, verdict: Verdict) -> Verdict:
         """Keep an event of a refusal that changes nothing else."""

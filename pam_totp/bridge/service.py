@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from pam_totp.bridge.connection import Waits
 from pam_totp.bridge.dispatch import dispatch
 from pam_totp.bridge.lifecycle import run_until_stopped
 from pam_totp.bridge.listener import Listener
+from pam_totp.bridge.lockwatch import LockWatch
 from pam_totp.bridge.messages import strerror
 from pam_totp.bridge.notify import Notifier
 from pam_totp.bridge.server import THREAD_STACK, Server
@@ -53,11 +55,14 @@ def _serve(file: Path) -> bool:
     process.harden()
     process.raise_descriptor_limit()
     loaded = config.load(file)
-    context.use(context.from_config(loaded))
+    world = context.from_config(loaded)
+    watch = LockWatch(world)
+    context.use(replace(world, lock_begun=watch.add))
     listener = Listener.open(loaded.runtime_directory)
     server = Server(listener, dispatch, waits=Waits(person=loaded.person_timeout))
     strerror(0)  # loads libpam now and not within a login
     process.settle()
     log.open_log(echo=sys.stderr.isatty())
     threading.stack_size(THREAD_STACK)
+    watch.start()
     return run_until_stopped(server, listener, notifier, STOP_SECONDS)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import syslog
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from pam_totp import administration
+from pam_totp import administration, locks
 from pam_totp.administration import Status
-from pam_totp.cli.administrator import Administrator, account
+from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.terminal import confirm, hint, local, many, moment, plain, say, table
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, StoreError
@@ -70,7 +71,9 @@ def lock(administrator: Administrator, user: str, *, reason: str, yes: bool) -> 
     name = account(world, user)
     instead = administrator.command("lock", user, "--yes")
     confirm(f"Lock {plain(name)} out until you unlock it?", yes=yes, instead=instead)
-    administration.lock(world.store, name, world.now(), administrator.name, reason)
+    noted(world, administration.lock(world.store, name, world.now(), administrator.name, reason))
+    line = locks.begins_without_end(name, administrator.name, reason)
+    world.log(syslog.LOG_NOTICE, line)
     click.echo(f"{plain(name)}: locked; to lift it: {administrator.command('unlock', name)}")
 
 
@@ -82,7 +85,10 @@ def unlock(administrator: Administrator, user: str) -> None:
     world = administrator.context()
     name = account(world, user)
     before = administration.status(world.store, name, world.now(), world.limits(name))
-    administration.unlock(world.store, name, world.now(), administrator.name)
+    held = _held(world, name, before)
+    noted(world, administration.unlock(world.store, name, world.now(), administrator.name))
+    if held:
+        world.log(syslog.LOG_NOTICE, locks.lifted(name, administrator.name))
     was = "unlocked" if before.locked != "no" else "the account was not locked"
     click.echo(f"{plain(name)}: {was}; wrong codes and passwords until now count no longer")
 
@@ -110,10 +116,16 @@ def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
         yes=yes,
         instead=administrator.command("reset", user, "--yes"),
     )
-    administration.reset(world.store, name, world.now(), administrator.name)
+    noted(world, administration.reset(world.store, name, world.now(), administrator.name))
     click.echo(f"{plain(name)}: reset; to enroll anew: {administrator.command('enroll', name)}")
     if before.locked != "no":
         click.echo(f"{plain(name)}: still locked; {administrator.command('unlock', name)}")
+
+
+def _held(world: Context, name: str, found: Status) -> bool:
+    """Whether any lock holds, one of an address or of the person's own programs included."""
+    timed = world.store.timed_locks(world.now())
+    return found.locked != "no" or any(lock.account == name for lock in timed)
 
 
 def _seen(world: Context, found: Status) -> Status:

@@ -6,13 +6,15 @@ import os
 import pwd
 import re
 import shlex
+import syslog
 from collections.abc import Sequence
 from pathlib import Path
 
-from pam_totp import administration, config, context
+from pam_totp import administration, audit, config, context
 from pam_totp.config import Config
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
+from pam_totp.event import Event
 
 PROGRAM = "pam-totp"
 
@@ -71,6 +73,11 @@ class Administrator:
             return text
         option = f"--config {shlex.quote(str(self.path))} "
         return re.sub(rf"(?<![\w/.-])({PROGRAM} )(?=[a-z])", lambda m: m[1] + option, text)
+
+
+def noted(world: Context, event: Event) -> None:
+    """Log what an administrator has done, once it is durable."""
+    world.log(syslog.LOG_NOTICE, audit.act(event))
 
 
 def account(world: Context, typed: str) -> str:

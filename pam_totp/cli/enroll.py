@@ -13,7 +13,7 @@ import click
 from pam_totp import authenticator as authenticators
 from pam_totp import enrollment
 from pam_totp.cli import qr
-from pam_totp.cli.administrator import Administrator, unknown
+from pam_totp.cli.administrator import Administrator, noted, unknown
 from pam_totp.cli.terminal import Terminal, local, plain, say, terminal
 from pam_totp.context import Context
 from pam_totp.decide import WINDOW
@@ -136,7 +136,7 @@ class Enrollment:
 
     def _keep(self, step: int | None) -> None:
         now, by = self._world.now(), self._administrator.name
-        enrollment.keep(self._world.store, self._draft, now, by, step)
+        noted(self._world, enrollment.keep(self._world.store, self._draft, now, by, step))
 
     def _proof(self, person: Terminal) -> int:
         """Return the time step of the right code.  Raises EnrollmentError after three wrong

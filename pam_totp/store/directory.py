@@ -22,10 +22,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from pam_totp import locks
 from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
 from pam_totp.errors import PolicyError, SealError, StoreDamaged, StoreError
 from pam_totp.event import Event
+from pam_totp.locks import TimedLock
 from pam_totp.policy.record import PolicyRecord
 from pam_totp.store import codec, identity, rows, trust
 from pam_totp.store.database import Database
@@ -163,6 +165,20 @@ class DirectoryStore:
 
     def fingerprint(self, account: str, text: str) -> str:
         return self._keyring.fingerprint(f"{account}\0{text}")
+
+    def timed_locks(self, now: float) -> list[TimedLock]:
+        with self._database.looking() as connection:
+            self._verify(identity.of_database(connection))
+            found = [(rows.name_of(key), state) for key, state in rows.states(connection)]
+            sources = rows.sources(connection, now)
+        held = [lock for account, state in found for lock in locks.of_state(account, state, now)]
+        return held + [lock for row in sources for lock in locks.of_source(*row, now)]
+
+    def locked_until(self, lock: TimedLock) -> float:
+        with self._database.looking() as connection:
+            found, state, source = rows.subject(connection, rows.key_of(lock.account), lock.source)
+            self._verify(found)
+        return locks.counter(lock.kind, state, source).locked_until
 
     def read_credentials(self, account: str) -> Credentials:
         """Return what the account's file holds, whether it counts or not.

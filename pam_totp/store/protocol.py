@@ -10,6 +10,7 @@ from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
+from pam_totp.locks import TimedLock
 from pam_totp.policy.record import PolicyRecord
 
 T = TypeVar("T")
@@ -91,3 +92,10 @@ class Store(Protocol):
 
     def fingerprint(self, account: str, text: str) -> str:
         """Return a keyed hash of what was typed: it says "the same again" and nothing more."""
+
+    def timed_locks(self, now: float) -> list[TimedLock]:
+        """Return every lock that holds at `now` (UTC seconds) and will end by itself."""
+
+    def locked_until(self, lock: TimedLock) -> float:
+        """Return until when the account is locked for what led to `lock`, which may be another
+        lock by now; 0 for never."""

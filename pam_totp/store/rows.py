@@ -121,6 +121,15 @@ def forget_sources(connection: sqlite3.Connection, key: str) -> None:
     connection.execute("DELETE FROM source WHERE account = ?", (key,))
 
 
+def sources(connection: sqlite3.Connection, after: float) -> list[tuple[str, str, Counter]]:
+    """Return (account, address, count) for every count with a failure or the end of a lock
+    after a moment (UTC seconds)."""
+    found = connection.execute(
+        "SELECT account, source, counter FROM source WHERE at > ?", (after,)
+    ).fetchall()
+    return [(name_of(key), address, codec.counter_from_text(text)) for key, address, text in found]
+
+
 def put_event(connection: sqlite3.Connection, event: Event | None) -> None:
     """Append an event; now and then the oldest go, so that the file has a bound."""
     if event is None:

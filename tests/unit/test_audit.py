@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import syslog
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pam_totp import audit
+from pam_totp.event import Event
 
 _FIELD = re.compile(r'([a-z]+)=(?:([A-Za-z0-9._:/@%+-]+)|"((?:[^"\\]|\\["\\]|\\x[0-9a-f]{2})*)")')
 _ESCAPE = re.compile(rb'\\(?:x([0-9a-f]{2})|(["\\]))')
@@ -66,6 +68,17 @@ def test_no_value_forges_or_splits(values: list[str]) -> None:
     given_keys = [key for key, value in zip(KEYS, values, strict=True) if value]
     assert [pair.split("=")[0] for pair in found] == given_keys
     assert all(pair.count("=") == 1 for pair in found)
+
+
+def test_an_act() -> None:
+    """What an administrator did is a line in a fixed order, without what is not known."""
+    event = Event(0, "al ice", "lock", rhost="192.0.2.1", detail="lost", actor="root")
+    line = 'act=lock account="al ice" by=root from=192.0.2.1 reason=lost'
+    assert audit.act(event) == line
+    assert audit.act(replace(event, authenticator="phone", tty="pts/1", detail="")) == (
+        'act=lock account="al ice" by=root from=192.0.2.1 tty=pts/1 authenticator=phone'
+    )
+    assert audit.act(Event(0, "", "policy", actor="root")) == "act=policy by=root"
 
 
 @pytest.mark.parametrize(

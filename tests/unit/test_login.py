@@ -80,7 +80,7 @@ def test_a_clock_that_is_off(world: World) -> None:
     for code in phone.wrong(NOON, 3)[1:]:
         world.check(code)
     world.check(phone.code(NOON, 3))
-    assert 'detail="this locks; the phone\'s clock is 90 s fast"' in world.lines[-1]
+    assert 'detail="this locks; the phone\'s clock is 90 s fast"' in world.lines[-2]
 
 
 @pytest.mark.parametrize("answer", [None, "", "   ", "alice"])
@@ -166,7 +166,9 @@ def test_locked(world: World) -> None:
     same delay, the same code to PAM; it costs nothing."""
     phone = world.enroll()
     assert counted([world.check(code) for code in phone.wrong(NOON, 5)]) == {"wrong-code": 5}
-    assert 'detail="this locks"' in world.lines[-1]
+    assert 'detail="this locks"' in world.lines[-2]
+    until = "2030-03-17T18:15:00+00:00"
+    assert world.lines[-1] == f"lock=begins account=alice kind=codes until={until}"
     talk = Talk("alice", [(CODE_PROMPT, phone.code(NOON))])
     assert world.login(talk).check() is Verdict.LOCKED
     assert talk.delays == [FAIL_DELAY]
@@ -290,7 +292,9 @@ def test_wrong_passwords_lock_an_address_and_not_a_person(world: World) -> None:
     phone, other = world.enroll(), world.enroll(BOB)
     for _ in range(5):
         wrong_password(world, rhost="198.51.100.9")
-    assert 'detail="this locks"' in world.lines[-1]
+    assert 'detail="this locks"' in world.lines[-2]
+    begins = "lock=begins account=alice kind=passwords source=198.51.100.9 until="
+    assert world.lines[-1].startswith(begins)
     assert world.check(phone.code(NOON), rhost="198.51.100.9") is Verdict.LOCKED_SOURCE
     assert world.check(other.code(NOON), name="bob", rhost="198.51.100.9") is Verdict.ACCEPTED
     assert world.check(phone.code(NOON)) is Verdict.ACCEPTED

@@ -84,7 +84,8 @@ class Person:
         subprocess.run(["usermod", "--expiredate", "2001-01-01", self.name], check=True)
 
     def remove(self) -> None:
-        """Remove the account and its files."""
+        """Remove the account and its files, and what it has enrolled: its uid is used again."""
+        pam_totp("reset", self.name, "--yes")
         subprocess.run(
             ["userdel", "--force", "--remove", self.name],
             check=True,

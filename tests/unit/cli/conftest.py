@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import syslog
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,14 @@ class Host:
     def world(self) -> Context:
         """What a login on this host works with."""
         return context.from_config(config.load(self.path))
+
+
+@pytest.fixture(autouse=True)
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what commands that run in this process would write to the machine's log."""
+    lines: list[str] = []
+    monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
+    return lines
 
 
 @pytest.fixture(name="bare")

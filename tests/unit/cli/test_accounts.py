@@ -14,6 +14,7 @@ import pytest
 
 from pam_totp import enrollment
 from pam_totp.account import AccountState, Person
+from pam_totp.cli.administrator import Administrator
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Failure
 
@@ -41,11 +42,11 @@ def enrolled_fixture(host: Host) -> Host:
     return host
 
 
-def put(host: Host, account: str, codes: Counter) -> None:
+def put(host: Host, account: str, **counters: Counter) -> None:
     """Give an account a counter of wrong codes."""
 
     def change(state: AccountState) -> tuple[AccountState, Event]:
-        return replace(state, codes=codes), Event(0, account, "test")
+        return replace(state, **counters), Event(0, account, "test")
 
     host.world().store.change_state(account, change)
 
@@ -103,7 +104,7 @@ def test_nobody_is_no_error(host: Host) -> None:
 def test_a_lock_says_until_when(enrolled: Host) -> None:
     """`locked_until` is ISO 8601 with an offset, never earlier than the lock's end."""
     end = time.time() + 600.25
-    put(enrolled, "daemon", Counter((), end))
+    put(enrolled, "daemon", codes=Counter((), end))
     one = enrolled.does("status", "daemon", "--json").json
     assert one["locked"] == "until"
     until = datetime.fromisoformat(one["locked_until"])
@@ -118,7 +119,7 @@ def test_a_lock_says_until_when(enrolled: Host) -> None:
 
 def test_failures_are_counted(enrolled: Host) -> None:
     """The wrong codes of the moment are shown."""
-    put(enrolled, "daemon", Counter((Failure(time.time()), Failure(1.0))))
+    put(enrolled, "daemon", codes=Counter((Failure(time.time()), Failure(1.0))))
     assert enrolled.does("status", "daemon", "--json").json["failures"] == 1
 
 
@@ -133,6 +134,37 @@ def test_lock_and_unlock(enrolled: Host) -> None:
     assert enrolled.does("unlock", "daemon").out.startswith("daemon: unlocked; ")
     assert enrolled.does("status", "daemon", "--json").json["locked"] == "no"
     assert "the account was not locked" in enrolled.does("unlock", "daemon").out
+
+
+def test_what_is_done_is_logged(
+    host: Host, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each act is one line with who did it and why; a lock's begin and end are lines of their
+    own, and where no lock was, none ends."""
+    monkeypatch.setattr(Administrator, "name", "carol")
+    host.does("enroll", "daemon", "--no-confirm")
+    host.does("unlock", "daemon")
+    host.does("lock", "daemon", "--yes", "--reason", "lost\nact=unlock")
+    host.does("unlock", "daemon")
+    host.does("reset", "daemon", "--yes")
+    reason = r'reason="lost\x0aact=unlock"'
+    assert log_lines == [
+        "act=enrolled account=daemon by=carol authenticator=phone",
+        "act=unlock account=daemon by=carol",
+        f"act=lock account=daemon by=carol {reason}",
+        f"lock=begins account=daemon kind=administrator by=carol {reason}",
+        "act=unlock account=daemon by=carol",
+        "lock=ends account=daemon how=unlock by=carol",
+        "act=reset account=daemon by=carol",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["codes", "own_codes"])
+def test_the_end_of_a_lock_for_a_time(host: Host, log_lines: list[str], kind: str) -> None:
+    """What `unlock` lifts has ended, whichever door it closed."""
+    put(host, "daemon", **{kind: Counter((), time.time() + 600)})
+    host.does("unlock", "daemon")
+    assert log_lines[-1].startswith("lock=ends account=daemon how=unlock by=")
 
 
 def test_reset(enrolled: Host) -> None:

@@ -174,7 +174,7 @@ def test_the_record_says_who_it_was(host: Host, monkeypatch: pytest.MonkeyPatch)
     host.does("enroll", "daemon", "--no-confirm")
     world = host.world()
     (event,) = world.store.events("daemon")  # type: ignore[attr-defined]
-    assert (event.what, event.detail) == ("enrolled", f"by {expected}")
+    assert (event.what, event.actor) == ("enrolled", expected)
     assert administration.known(world.store, "daemon")
 
 
