@@ -2,6 +2,7 @@
  *
  * /run/lab/directory        accounts in passwd(5)'s form; names are compared
  *                           without regard to case, as Active Directory does
+ * /run/lab/groups           its groups, in group(5)'s form
  * /run/lab/directory.down   while it is there, the directory does not answer; it
  *                           holds the manner in which it fails
  *
@@ -12,18 +13,22 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
+#include <grp.h>
 #include <nss.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DIRECTORY "/run/lab/directory"
+#define GROUPS "/run/lab/groups"
 #define DOWN DIRECTORY ".down"
 
 enum nss_status _nss_lab_getpwnam_r(const char *name, struct passwd *entry, char *buffer,
 				    size_t size, int *error);
 enum nss_status _nss_lab_getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size,
 				    int *error);
+enum nss_status _nss_lab_getgrnam_r(const char *name, struct group *entry, char *buffer,
+				    size_t size, int *error);
 
 static const struct manner {
 	const char *name;
@@ -101,4 +106,31 @@ enum nss_status _nss_lab_getpwuid_r(uid_t uid, struct passwd *entry, char *buffe
 				    int *error)
 {
 	return find(NULL, uid, entry, buffer, size, error);
+}
+
+enum nss_status _nss_lab_getgrnam_r(const char *name, struct group *entry, char *buffer,
+				    size_t size, int *error)
+{
+	const struct manner *manner = down();
+	struct group *found = NULL;
+	FILE *file;
+	int code;
+
+	if (manner != NULL) {
+		if (manner->error != 0)
+			*error = manner->error;
+		return manner->status;
+	}
+	file = fopen(GROUPS, "re");
+	if (file == NULL)
+		return NSS_STATUS_NOTFOUND;
+	do
+		code = fgetgrent_r(file, entry, buffer, size, &found);
+	while (code == 0 && strcmp(found->gr_name, name) != 0);
+	fclose(file);
+	if (code == ERANGE) {
+		*error = ERANGE;
+		return NSS_STATUS_TRYAGAIN;
+	}
+	return code == 0 ? NSS_STATUS_SUCCESS : NSS_STATUS_NOTFOUND;
 }

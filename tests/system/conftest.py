@@ -40,7 +40,7 @@ def journal(collector: Collector) -> Journal:
 def world(collector: Collector) -> None:
     """The product set up as the documentation says, at its usual places, and turned on for
     SSH.  Refusals are not delayed by it, to save the tests' time."""
-    pam_totp("setup", "--yes", "--ignore-clock")
+    pam_totp("setup", "--yes", "--ignore-clock", "--services", "all")
     configure("fail-delay", "0")
     ssh.turn_on_for_ssh()
 

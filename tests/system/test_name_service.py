@@ -13,7 +13,7 @@ from tests.system.lab.host import AUTH_ERR, SUCCESS, UNAVAILABLE
 from tests.system.lab.journal import Journal
 from tests.system.lab.person import Person
 from tests.system.lab.phone import Phone
-from tests.system.lab.product import Service
+from tests.system.lab.product import Service, pam_totp
 
 RIGHT, WRONG = "lab-right-password", "lab-wrong-password"
 
@@ -124,3 +124,31 @@ def test_wrong_password_under_another_spelling(member: DirectoryPerson, phone: P
         code = phone.wrong_code()
         assert host.login(WRONG, spelling, "--rhost=203.0.113.8", code=code).result == AUTH_ERR
     assert records.wrong_passwords(member.name) == {"203.0.113.8": 2}
+
+
+@pytest.fixture
+def policy() -> Iterator[None]:
+    """A policy under which everybody must use a code, but for members of `robots`."""
+    pam_totp("policy", "set", "mfa=required", "--yes", "--force")
+    pam_totp("policy", "set", "mfa=off", "--group", "robots", "--yes", "--force")
+    yield
+    pam_totp("policy", "unset", "--group", "robots", "--yes")
+    pam_totp("policy", "unset", "mfa", "--yes")
+
+
+@pytest.mark.parametrize("manner", directory.MANNERS)
+def test_groups_that_cannot_be_checked(
+    manner: str, newcomer: Person, policy: None, journal: Journal
+) -> None:
+    """While the directory is down an exemption for one of its groups is gone: a member is under
+    the strictest rule, and a line says so; when it answers again, the exemption is back."""
+    directory.group("robots", newcomer.name)
+    assert host.login(RIGHT, newcomer.name).result == SUCCESS
+    with directory.down(manner):
+        ended = host.login(RIGHT, newcomer.name, code="123456")
+        assert (ended.result, ended.asked_for_code) == (AUTH_ERR, True)
+    assert journal.verdicts(newcomer.name)[-1] == "not-enrolled"
+    line = journal.wait_for("policy=unchecked").fields
+    assert (line["account"], line["group"]) == (newcomer.name, "robots")
+    assert line["hint"].startswith('"getent group robots')
+    assert host.login(RIGHT, newcomer.name).result == SUCCESS

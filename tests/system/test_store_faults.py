@@ -45,7 +45,7 @@ def data(service: Service) -> Iterator[Path]:
     SMALL.mkdir()
     mount("-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(SMALL))
     configure("data-directory", str(SMALL))
-    pam_totp("setup", "--yes", "--ignore-clock")
+    pam_totp("setup", "--yes", "--ignore-clock", "--services", "all")
     try:
         yield SMALL
     finally:
@@ -175,7 +175,7 @@ def test_state_of_another_store(
     service.stop()
     before, other = CONFIGURATION.read_text(), SMALL / "other"
     configure("data-directory", str(other))
-    pam_totp("setup", "--yes", "--ignore-clock")
+    pam_totp("setup", "--yes", "--ignore-clock", "--services", "all")
     CONFIGURATION.write_text(before)
     if was_running:
         service.start()

@@ -15,6 +15,7 @@ from tests.system.lab.phone import Phone
 from tests.system.lab.product import ask_pam_totp
 
 ACCOUNTS: Final = Path("/run/lab/directory")
+_GROUPS: Final = Path("/run/lab/groups")
 _DOWN: Final = Path("/run/lab/directory.down")
 _SWITCH: Final = Path("/etc/nsswitch.conf")
 _LIBC: Final = next(Path("/usr/lib").glob("*-linux-gnu/libc.so.6"))
@@ -41,6 +42,12 @@ class DirectoryPerson:
         return Phone(answer["secret"], answer["recovery_codes"])
 
 
+def group(name: str, *members: str) -> None:
+    """Let the directory have a group."""
+    with _GROUPS.open("a") as groups:
+        groups.write(f"{name}:*:{next(_uids)}:{','.join(members)}\n")
+
+
 @contextmanager
 def asked_by_nss() -> Iterator[None]:
     """Let NSS ask the directory behind the files, as an administrator sets it up."""
@@ -48,8 +55,9 @@ def asked_by_nss() -> Iterator[None]:
     ACCOUNTS.parent.mkdir(exist_ok=True)
     ACCOUNTS.write_text("")
     shutil.copy(host.library(_MODULE.name, host.SOURCES / "libnss_lab.c"), _MODULE)
-    changed, count = re.subn(r"(?m)^passwd:.*$", "passwd: files lab", before)
-    assert count == 1
+    _GROUPS.write_text("")
+    changed, count = re.subn(r"(?m)^(passwd|group):.*$", r"\1: files lab", before)
+    assert count == 2
     _SWITCH.write_text(changed)
     try:
         yield
