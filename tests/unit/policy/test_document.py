@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pam_totp.errors import PolicyError
@@ -138,7 +139,14 @@ def test_the_table() -> None:
             assert key.strictness is not KEYS[1].strictness, key.name
 
 
-@given(st.recursive(st.text(max_size=9), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@settings(max_examples=50, deadline=None)
+@given(
+    st.recursive(
+        st.text(max_size=9),
+        lambda x: st.lists(x, max_size=4) | st.dictionaries(st.text(max_size=9), x, max_size=4),
+        max_leaves=8,
+    )
+)
 def test_anything_else(data: Any) -> None:
     """Whatever a document holds, it parses or it is a PolicyError."""
     try:
@@ -154,3 +162,13 @@ def test_anything_else(data: Any) -> None:
 def test_durations(seconds: int, words: str) -> None:
     """A duration is said in the largest unit that says it exactly."""
     assert say_duration(seconds) == words
+
+
+def test_the_manual_has_every_key() -> None:
+    """docs/policy.md says of every key of the table what it does, its values and its default."""
+    manual = (Path(__file__).parents[3] / "docs/policy.md").read_text()
+    rows = {line.split("`")[1]: line for line in manual.splitlines() if line.startswith("| `")}
+    assert list(rows) == [key.name for key in KEYS]
+    for key in KEYS:
+        if key.default is not None:
+            assert rows[key.name].split(" | ")[1].startswith(key.kind.text(key.default)), key.name
