@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import Final
 
 from pam_totp.bridge.log import describe
-from pam_totp.doctor import clock, configuration, files, openvpn, service, ssh, stacks, store
+from pam_totp.doctor import (
+    clock,
+    configuration,
+    files,
+    lines,
+    openvpn,
+    policy,
+    service,
+    ssh,
+    stacks,
+    store,
+)
 from pam_totp.doctor.finding import Check, Finding, Level, Subject, Unchecked
 from pam_totp.doctor.machine import Machine
 from pam_totp.errors import PamTotpError
@@ -16,9 +27,10 @@ SUBJECTS: Final = (
     Subject("configuration", configuration.CHECKS),
     Subject("files", files.CHECKS),
     Subject("store", store.CHECKS),
+    Subject("policy", policy.CHECKS),
     Subject("service", service.CHECKS),
     Subject("clock", clock.CHECKS),
-    Subject("stacks", stacks.CHECKS),
+    Subject("stacks", (*lines.CHECKS, *stacks.CHECKS)),
     Subject("ssh", ssh.CHECKS),
     Subject("openvpn", openvpn.CHECKS),
 )

@@ -61,6 +61,8 @@ class Machine:
     run: Run = run
     now: clock.Clock = clock.now
     lookup: Callable[[str], Person | None] = nss.lookup
+    group: Callable[[str], tuple[str, int, frozenset[str]] | None] = nss.group
+    member: Callable[[Person, str], bool | None] = nss.member
     synchronised: Callable[[], bool | None] = clock.synchronised
 
     def at(self, path: str) -> Path:

@@ -64,7 +64,7 @@ class Stack:
         """Go through it with a right password, for each module that may be the one that knows
         it: those before it, which pass a wrong one on, do not."""
         yield self.login(SUCCESS, code)
-        passing = [line for line in self.passwords if not refuses(line)]
+        passing = list(dict.fromkeys(line.name for line in self.passwords if not refuses(line)))
         for number in range(1, len(passing)):
             yield walk(self.auth, said(SUCCESS, code, unknowing=passing[:number]))
 
@@ -85,10 +85,10 @@ def stacks(machine: Machine) -> Iterator[Stack]:
 
 
 def said(
-    password: str, code: str, *, authfail: str = WRONG, unknowing: Collection[Line] = ()
+    password: str, code: str, *, authfail: str = WRONG, unknowing: Collection[str] = ()
 ) -> Answers:
-    """Return what each module says in one login: the password's, but for those that do not
-    know the person; our own lines by their argument; others leave it to the rest."""
+    """Return what each module says in one login: the password's, but for those modules that do
+    not know the person; our own lines by their argument; others leave it to the rest."""
     ours = {"": code, "authfail": authfail}
 
     def answer(line: Line) -> str:
@@ -99,7 +99,7 @@ def said(
             return WRONG
         if not _is_password(line):
             return _FIXED.get(line.name, IGNORE)
-        return WRONG if line in unknowing else password
+        return WRONG if line.name in unknowing else password
 
     return answer
 

@@ -4,59 +4,15 @@ passwords and codes."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from pam_totp.doctor.finding import Check, Finding, error, warning
 from pam_totp.doctor.machine import Machine
-from pam_totp.doctor.stack import OTHER_CODES, OUTAGE, WRONG, Stack, argument_of, said, stacks
+from pam_totp.doctor.stack import OTHER_CODES, OUTAGE, WRONG, Stack, said, stacks
 from pam_totp.doctor.walk import IGNORE, SUCCESS, refuses, walk
-from pam_totp.stack import MODULE, Line, StackError, Tree
-from pam_totp.stack.pamfile import actions, read
-
-_KINDS: Final = ("", "collect", "authfail", "local")
-_PLACES: Final = ("lib/*/security", "usr/lib/*/security", "lib/security", "lib64/security")
-
-
-def _readable(machine: Machine) -> Iterator[Finding]:
-    tree = Tree(machine.root)
-    for service in tree.services():
-        for kind in ("auth", "account"):
-            try:
-                tree.stack(service, kind)
-            except StackError as wrong:
-                yield error(f"{wrong}; libpam lets nobody in through it", wrong.hint)
-
-
-def _module(machine: Machine) -> Iterator[Finding]:
-    found = [path for place in _PLACES for path in machine.root.glob(f"{place}/{MODULE}")]
-    reinstall = "apt-get install --reinstall libpam-totp"
-    for line in _named(machine):
-        if line.module == line.name and not found:
-            yield error(f"{line.place}: {MODULE} is not installed, and logins fail", reinstall)
-        elif line.module != line.name and not machine.at(line.module).exists():
-            yield error(
-                f"{line.place}: {line.module} is not there, and logins fail",
-                f"sed -i '{line.number}s|{line.module}|{MODULE}|' {line.file}",
-            )
-
-
-def _types(machine: Machine) -> Iterator[Finding]:
-    for line in _named(machine):
-        if line.type in ("session", "password"):
-            yield error(
-                f"{line.place}: the module does nothing for `{line.type}`, and libpam fails there",
-                f"sed -i '{line.number}s/^/#/' {line.file}",
-            )
-
-
-def _arguments(machine: Machine) -> Iterator[Finding]:
-    for line in _named(machine):
-        if argument_of(line) not in _KINDS:
-            yield error(
-                f"{line.place}: the module does not know `{' '.join(line.arguments)}`, and "
-                "refuses every login",
-                f"{line.place}: one of {MODULE}, {MODULE} collect, {MODULE} authfail",
-            )
+from pam_totp.stack import MODULE, Line, StackError, Tree, switch
+from pam_totp.stack.pamfile import actions
 
 
 def _checks(machine: Machine) -> Iterator[Finding]:
@@ -170,11 +126,13 @@ def _credentials(machine: Machine) -> Iterator[Finding]:
     says `cred_err`."""
     for stack in stacks(machine):
         for answer in (SUCCESS, IGNORE):
-            answers = said(answer, SUCCESS, authfail="cred_err")
-            for line in filter(walk(stack.auth, answers).reaches, stack.ours("authfail")):
-                if actions(line).get("cred_err") != "ignore":
+            walked = walk(stack.auth, said(answer, SUCCESS, authfail="cred_err"))
+            for line in filter(walked.reaches, stack.ours("authfail")):
+                found = actions(line)
+                action = found.get("cred_err", found["default"])
+                if action != "ignore" and not action.isdigit():
                     yield error(
-                        f"{line.place}: ends right logins in pam_setcred",
+                        f"{line.place}: ends right logins in pam_setcred at {stack.service}",
                         _line(line, f"auth [cred_err=ignore default=die] {MODULE} authfail"),
                     )
 
@@ -221,6 +179,19 @@ def _account(machine: Machine) -> Iterator[Finding]:
             )
 
 
+def _current(machine: Machine) -> Iterator[Finding]:
+    """Look at what `pam-totp stack enable` has written, before the machine's passwords changed
+    or this program did."""
+    for stack in stacks(machine):
+        with suppress(StackError):
+            if switch.look(Tree(machine.root), stack.service).state is switch.State.STALE:
+                yield warning(
+                    f"{stack.service}: would be composed otherwise today",
+                    f"pam-totp stack show {stack.service}, and: "
+                    f"pam-totp stack enable {stack.service}",
+                )
+
+
 def _others(machine: Machine) -> Iterator[Finding]:
     for stack in stacks(machine):
         for line in stack.lines:
@@ -229,18 +200,6 @@ def _others(machine: Machine) -> Iterator[Finding]:
                     f"{line.place}: {line.name} asks for a second code at {stack.service}",
                     f"sed -i '{line.number}s/^/#/' {line.file}",
                 )
-
-
-def _named(machine: Machine) -> Iterator[Line]:
-    """Yield every line of a PAM file that names the module, each once."""
-    tree = Tree(machine.root)
-    for service in tree.services():
-        path = tree.file(service)
-        try:
-            lines = read(path) if path else ()
-        except (StackError, FileNotFoundError):
-            continue
-        yield from (line for line in lines if not line.includes and line.name == MODULE)
 
 
 def _locked(line: Line) -> str:
@@ -271,10 +230,6 @@ def _compose(stack: Stack) -> str:
 
 
 CHECKS: Final = (
-    Check("stack-readable", "libpam understands every PAM file", _readable),
-    Check("stack-module", "the module is where the stacks look for it", _module),
-    Check("stack-types", "the module is named for `auth` and `account` alone", _types),
-    Check("stack-arguments", "the module's arguments are known", _arguments),
     Check("stack-order", "a right password leads to the question for the code", _checks),
     Check("stack-wrong-code", "a wrong code is refused", _wrong_code),
     Check("stack-wrong-password", "a wrong password is refused", _wrong_password),
@@ -285,5 +240,6 @@ CHECKS: Final = (
     Check("stack-setcred", "right logins pass pam_setcred", _credentials),
     Check("stack-collect", "`collect` takes the password first", _collect),
     Check("stack-account", "a right login passes the account phase, a locked one not", _account),
+    Check("stack-current", "what was composed is as it would be today", _current),
     Check("stack-others", "nothing else asks for a code", _others),
 )

@@ -111,8 +111,8 @@ def _names(machine: Machine) -> Iterator[Finding]:
 
 
 def _shared_uids(machine: Machine) -> Iterator[Finding]:
-    """To the store, two names of one uid are two accounts: a code asked of the one is not asked
-    of the other."""
+    """Two names of one uid are one person: once one has enrolled, the other is refused where a
+    code is needed, unless it enrolls too."""
     enrolled = dict(_enrolled(machine))
     names: dict[int, set[str]] = defaultdict(set)
     for entry in pwd.getpwall():
@@ -122,8 +122,8 @@ def _shared_uids(machine: Machine) -> Iterator[Finding]:
             if machine.store.look(other).lock is not None:
                 continue
             yield warning(
-                f"{other!r} is another name for uid {credentials.uid} and has not enrolled, as "
-                f"{name!r} has: it is not asked for a code",
+                f"{other!r} is another name for uid {credentials.uid}, which has enrolled as "
+                f"{name!r}: it is refused where a code is needed",
                 f"pam-totp enroll {other}, or: pam-totp lock {other} --yes",
             )
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pam_totp.stack import Tree
+from pam_totp.stack.compose import Variant, compose
+
 from .conftest import REPOSITORY
 
 if TYPE_CHECKING:
@@ -84,6 +87,33 @@ def test_other_password_modules(patient: Patient, module: str) -> None:
     line = text[text.index("auth\t[success=1") : text.index("# The password was wrong")]
     write(patient, text.replace(line, line.replace("=1", "=2") + line))
     assert patient.found("stacks") == []
+
+
+@pytest.mark.parametrize("variant", [Variant.BOTH, Variant.COLLECT])
+@pytest.mark.parametrize("modules", [(), ("pam_sss.so",), ("pam_sss.so", "pam_ldap.so")])
+def test_composed(patient: Patient, variant: Variant, modules: tuple[str, ...]) -> None:
+    """What `stack enable` composes, of one or several password modules, has nothing wrong."""
+    more = "".join(
+        f"auth [success={number} default=ignore] {module} use_first_pass\n"
+        for number, module in zip(range(len(modules), 0, -1), modules, strict=True)
+    )
+    first, rest = DEBIANS.split("\n", 1)
+    first = first.replace("success=1", f"success={len(modules) + 1}")
+    write(patient, f"{first}\n{more}{rest}", "common-auth")
+    patient.file("/etc/pam.d/login", "@include common-auth\n@include common-account\n")
+    tree = Tree(patient.root)
+    write(patient, compose(tree, "login", variant).wanted, "login")
+    assert patient.found("stacks") == []
+
+
+def test_composed_before(patient: Patient) -> None:
+    """What was composed before the machine's passwords changed is to be composed again."""
+    patient.file("/etc/pam.d/login", "@include common-auth\n@include common-account\n")
+    write(patient, compose(Tree(patient.root), "login", Variant.BOTH).wanted, "login")
+    write(patient, DEBIANS.replace("pam_unix.so", "pam_sss.so"), "common-auth")
+    finding = patient.only("stacks")
+    assert (finding.check, finding.level) == ("stack-current", "warning")
+    assert finding.do.endswith("pam-totp stack enable login")
 
 
 def test_common_auth(patient: Patient) -> None:
