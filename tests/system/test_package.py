@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,8 @@ from tests.system.lab.ssh import STACKS
 PACKAGE: Final = Path("/run/lab/package.deb")
 NAME: Final = "libpam-totp"
 OWN_STACKS: Final = {"pam-totp", "pam-totp-code", "pam-totp-openvpn"}
-UNIT_LINK: Final = "/etc/systemd/system/multi-user.target.wants/pam-totpd.service"
+WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
+UNIT_LINKS: Final = {f"{WANTS}/{unit}.service" for unit in ("pam-totpd", "pam-totp-trial")}
 
 
 def installed_files() -> list[Path]:
@@ -129,7 +131,7 @@ def aside(path: Path) -> Path:
 
 @pytest.mark.usefixtures("alone")
 def test_installing_turns_nothing_on() -> None:
-    """Installing adds our three stacks and enables the unit; it changes no file that was there
+    """Installing adds our three stacks and enables the units; it changes no file that was there
     and sets nothing up.  A purge leaves /etc as it was before."""
     assert dpkg("--purge", NAME).returncode == 0
     before = picture(Path("/etc"))
@@ -139,7 +141,7 @@ def test_installing_turns_nothing_on() -> None:
     changed = {path for path in before if after.get(path) != before[path]}
     assert not {path for path in changed if Path(path).is_file()}
     added = after.keys() - before.keys()
-    assert added == {UNIT_LINK, *(f"/etc/pam.d/{name}" for name in OWN_STACKS)}
+    assert added == {*UNIT_LINKS, *(f"/etc/pam.d/{name}" for name in OWN_STACKS)}
     assert not CONFIGURATION.parent.exists()
     assert not DATA.exists()
     assert not LOGIN_SOCKET.exists()
@@ -173,6 +175,84 @@ def test_removal_stops_while_a_stack_uses_the_module(line: str) -> None:
         assert not Path("/usr/bin/pam-totp").exists()
     finally:
         stack.unlink()
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("/etc/pam.d", "@Include pam-totp-code\n"),
+        ("/etc/pam.d", "AUTH Required pam_totp.so\n"),
+        ("/etc/pam.d", "auth required \\\n\tpam_totp.so\n"),
+        ("/etc/pam.d", "auth \\\n  include \\ \n  pam-totp-code\n"),
+        ("/etc/pam.d", "# no comment goes on \\\nauth required pam_totp.so\n"),
+        ("/usr/lib/pam.d", "auth required pam_totp.so\n"),
+    ],
+    ids=["Include", "Required", "continued", "continued twice", "behind a comment", "vendor's"],
+)
+def test_removal_sees_what_libpam_sees(place: str, text: str) -> None:
+    """A removal finds the module wherever libpam would: in capitals, in lines that go on in the
+    next one, in the directory of the vendors' stacks."""
+    with written(Path(place) / "lab-service", text) as stack:
+        assert used_through(stack)
+        done = dpkg("--remove", NAME)
+        assert done.returncode != 0
+        assert str(stack) in done.stdout
+    assert dpkg("--remove", NAME).returncode == 0
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# auth required \\\n# pam_totp.so\n",
+        "auth required pam_permit.so \\\n # pam_totp.so\n",
+        "auth required pam_permit.so # pam_totp.so\n",
+        "auth required pam_permit.so \\",
+        "@include pam-totp-of-ours\n",
+    ],
+)
+def test_removal_sees_no_more(text: str) -> None:
+    """Comments, and stacks whose names only begin like ours, stop no removal."""
+    with written(STACKS / "lab-service", text):
+        assert dpkg("--remove", NAME).returncode == 0
+
+
+@pytest.mark.usefixtures("alone")
+def test_removal_passes_over_a_vendors_stack_that_is_replaced() -> None:
+    """A vendor's stack that /etc/pam.d has in another form does not count: libpam never reads
+    it."""
+    vendors = written(Path("/usr/lib/pam.d/lab-service"), "auth required pam_totp.so\n")
+    with vendors as stack, written(STACKS / "lab-service", "auth required pam_permit.so\n"):
+        assert not used_through(stack)
+        assert dpkg("--remove", NAME).returncode == 0
+
+
+@contextmanager
+def written(path: Path, text: str) -> Iterator[Path]:
+    """Have a file, and its directory, for as long as the block runs."""
+    there = path.parent.exists()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    try:
+        yield path
+    finally:
+        path.unlink()
+        if not there:
+            path.parent.rmdir()
+
+
+def used_through(stack: Path) -> bool:
+    """Tell whether a login through a stack asks the module, which was not set up and says so."""
+    done = subprocess.run(
+        ["pamtester", stack.name, "root", "authenticate"],
+        check=False,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return "cannot retrieve authentication info" in done.stdout
 
 
 @pytest.mark.usefixtures("alone")
