@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 import threading
 from dataclasses import replace
@@ -19,6 +21,7 @@ from pam_totp.bridge.listener import Listener
 from pam_totp.bridge.lockwatch import LockWatch
 from pam_totp.bridge.messages import strerror
 from pam_totp.bridge.notify import Notifier
+from pam_totp.bridge.peers import ROOT
 from pam_totp.bridge.server import THREAD_STACK, Server
 from pam_totp.errors import PamTotpError
 
@@ -41,12 +44,23 @@ def main(file: Path) -> None:
     log.open_log()
     try:
         finished = _serve(file)
-    except PamTotpError as error:
+    except PamTotpError as failure:
+        error = _needs_root(failure, file) or failure
         log.error(f"pam-totpd does not start: {log.with_hint(error)}")
         hint = f"\nhint: {error.hint}" if error.hint else ""
         click.echo(f"pam-totpd: {error}{hint}", err=True)
         sys.exit(1)
     sys.exit(0 if finished else 1)
+
+
+def _needs_root(failure: PamTotpError, file: Path) -> PamTotpError | None:
+    """Return what to say instead to somebody who is not root, where that was the reason."""
+    if os.geteuid() == ROOT or not isinstance(failure.__cause__, PermissionError):
+        return None
+    again = "sudo pam-totpd"
+    if file != config.DEFAULT_PATH:
+        again += f" --config {shlex.quote(str(file))}"
+    return PamTotpError(f"this needs root ({failure})", hint=again)
 
 
 def _serve(file: Path) -> bool:

@@ -227,6 +227,24 @@ def test_a_machine_that_is_not_set_up_says_so(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_somebody_who_is_not_root_is_told(tmp_path: Path) -> None:
+    """Who may not read or write what the service needs hears that it takes root, and what to
+    run."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0)
+    file = hidden / "pam-totp.yaml"
+    done = subprocess.run(
+        [*PYTHON, program("import os; os.geteuid() or os.setuid(65534)"), "--config", file],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"pam-totpd: this needs root ({file}: ")
+    assert done.stderr.endswith(f"\nhint: sudo pam-totpd --config {file}\n")
+
+
 def test_the_process_takes_nothing_from_its_starter(
     machine: Machine, start: Callable[..., Service]
 ) -> None:
