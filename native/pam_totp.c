@@ -883,6 +883,16 @@ static int find_peer(struct call *call)
 	return call->socket >= 0 ? PAM_SUCCESS : give_up(call, "cannot be started");
 }
 
+/* Who stands behind the host.  The kernel tells the service the effective uid
+ * alone, which is root's in every `su`.  Where a set-user-id program has made
+ * itself root throughout, the kernel's note of its start still says who it was. */
+static uint32_t caller(void)
+{
+	const uid_t real = getuid();
+
+	return real != 0 ? real : (uint32_t)getauxval(AT_UID);
+}
+
 static void write_call(struct call *call, enum wire_function function, int flags, int argc,
 		       const char **argv)
 {
@@ -898,6 +908,7 @@ static void write_call(struct call *call, enum wire_function function, int flags
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
 		put_text(out, string_item(call->pamh, items[i]));
 	put_number(out, find_kept(call->pamh) != NULL);
+	put_number(out, caller());
 }
 
 static int finish(struct call *call)

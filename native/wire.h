@@ -29,6 +29,8 @@
  *                text*  argv       the arguments of the stack's line
  *                text   service, user, rhost, tty, ruser     PAM items, in this order
  *                number kept       1 if a value waits for TAKE, which saves asking, else 0
+ *                number caller     the uid of who started the host: its real uid, or, where
+ *                                  that is 0, the real uid that it had when it was executed
  *   REPLY        number code       a PAM return code: what the request came to
  *                text*  values     as the request says; none unless the code is PAM_SUCCESS
  *

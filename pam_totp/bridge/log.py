@@ -29,6 +29,11 @@ def open_log(*, echo: bool = False) -> None:
     syslog.openlog(IDENT, options, syslog.LOG_AUTHPRIV)
 
 
+def at(priority: int, line: str) -> None:
+    """Log with one of syslog's priorities."""
+    syslog.syslog(priority, line)
+
+
 def info(line: str) -> None:
     """Log what is normal, or somebody else's doing."""
     syslog.syslog(syslog.LOG_INFO, line)

@@ -49,7 +49,7 @@ class PamHandle(Constants):
     BrokenMessage or ConnectionLost where the bridge does not answer as it must.
     """
 
-    __slots__ = ("_connection", "_items", "_kept", "peer")
+    __slots__ = ("_connection", "_items", "_kept", "caller", "peer")
 
     exception = messages.PamException
     Message = messages.Message
@@ -81,6 +81,8 @@ class PamHandle(Constants):
         self._kept = call.kept
         self.peer = peer
         """The host process, as the kernel knows it; not part of pam_python's API."""
+        self.caller = call.caller
+        """The uid of who started that process, in its own words; neither is this."""
 
     @property
     def env(self) -> Environment:

@@ -6,18 +6,20 @@ import contextlib
 import errno
 import threading
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from pam_totp.bridge import log, wire
 from pam_totp.bridge.connection import WAITS, Connection, Waits
 from pam_totp.bridge.guard import REFUSAL, Dispatch, answer
-from pam_totp.bridge.peers import Admission, Limits, Peer, peer_of
+from pam_totp.bridge.peers import ROOT, Admission, Arrivals, Limits, Peer, peer_of
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from pam_totp.bridge.listener import Listener
+    from pam_totp.bridge.pamh import PamHandle
 
 IDLE_THREADS: Final = 4
 IDLE_SECONDS: Final = 60.0
@@ -26,6 +28,7 @@ THREAD_STACK: Final = 1 << 20
 8 MB would be refused on a machine that counts address space."""
 
 _SHORT_OF: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_CROWDED: Final = "too many at once"
 _BREATH: Final = 0.1
 """Seconds to wait when the kernel has no descriptor or memory for another connection."""
 
@@ -35,7 +38,7 @@ class Server:
 
     Every thread does both: it accepts, and it answers what it accepted.  The last idle
     one starts another before it turns to its connection, so that somebody always
-    accepts; that the number of threads is bounded follows from Admission.
+    accepts; that the number of threads is bounded follows from Admission and Arrivals.
     """
 
     def __init__(  # noqa: PLR0913 -- what a test varies, each with its usual value
@@ -53,6 +56,7 @@ class Server:
         self._dispatch = dispatch
         self._waits = waits
         self._admission = Admission(limits or Limits())
+        self._arrivals = Arrivals((limits or Limits()).arrivals)
         self._credentials = credentials
         self._idle_threads = idle_threads
         self._idle_seconds = idle_seconds
@@ -61,6 +65,7 @@ class Server:
         self._idle = 0
         self._stopping = False
         self._warn = log.Occasional(log.warning)
+        self._warn_of_people = log.Occasional(log.warning)  # anybody can make that line come
 
     @property
     def threads(self) -> int:
@@ -134,20 +139,45 @@ class Server:
 
     def _serve(self, connected: socket.socket) -> None:
         peer = self._credentials(connected)
+        if peer.uid == ROOT:
+            self._talk(connected, peer, self._admitted, self._arrivals.waiting(connected))
+            return
         if not self._admission.admit(peer.uid):
-            self._refuse(connected, peer, "too many at once")
+            self._refuse(connected, peer, _CROWDED)
             return
         try:
-            if not self._turn_away_from_accepting():
-                self._refuse(connected, peer, "the system allows no more threads")
-                return
-            try:
-                answer(Connection(connected, self._waits), peer, self._dispatch)
-            finally:
-                with self._state:
-                    self._idle += 1
+            self._talk(connected, peer, self._dispatch)
         finally:
             self._admission.release(peer.uid)
+
+    def _talk(
+        self,
+        connected: socket.socket,
+        peer: Peer,
+        dispatch: Dispatch,
+        waiting: AbstractContextManager[None] | None = None,
+    ) -> None:
+        if not self._turn_away_from_accepting():
+            self._refuse(connected, peer, "the system allows no more threads")
+            return
+        try:
+            answer(Connection(connected, self._waits), peer, dispatch, waiting)
+        finally:
+            with self._state:
+                self._idle += 1
+
+    def _admitted(
+        self, pamh: PamHandle, function: wire.Function, flags: int, argv: list[str]
+    ) -> int:
+        """Dispatch a call of root's program if who started it may have one more."""
+        caller = pamh.caller
+        if not self._admission.admit(ROOT, caller):
+            self._warn_of(pamh.peer, _CROWDED, caller)
+            return REFUSAL
+        try:
+            return self._dispatch(pamh, function, flags, argv)
+        finally:
+            self._admission.release(ROOT, caller)
 
     def _turn_away_from_accepting(self) -> bool:
         """Leave the idle threads, with at least one other among them; False if it cannot be."""
@@ -166,9 +196,14 @@ class Server:
 
     def _refuse(self, connected: socket.socket, peer: Peer, why: str) -> None:
         """Say FINISH at once, whatever the host has sent by now."""
-        self._warn(f"a login was refused: {why} (host pid={peer.pid} uid={peer.uid})")
+        self._warn_of(peer, why)
         with connected, contextlib.suppress(OSError):
             connected.settimeout(0)
             connected.send(wire.encode_finish(REFUSAL))
             # A CALL that is left unread would reach the host as a reset, not as FINISH.
             connected.recv(wire.WIRE_MAX_MESSAGE)
+
+    def _warn_of(self, peer: Peer, why: str, caller: int = ROOT) -> None:
+        by = "" if caller == ROOT else f", started by uid={caller}"
+        warn = self._warn if peer.uid == caller == ROOT else self._warn_of_people
+        warn(f"a login was refused: {why} (host pid={peer.pid} uid={peer.uid}{by})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from pam_totp.errors import BrokenMessage
 
@@ -77,6 +77,8 @@ class Call:
     ruser: str | None
     kept: bool
     """whether a value waits for TAKE"""
+    caller: int
+    """the uid of who started the host"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,11 @@ def decode_call(message: bytes) -> Call:
         raise BrokenMessage("an argument without a value")
     items, at = _run_of_texts(message, at, 5)
     kept, at = _boolean(message, at)
+    caller, at = _number_at(message, at)
     _end(message, at)
-    return Call(function, flags, argv, *items, kept=kept)  # type: ignore[arg-type, misc]
+    service, user, rhost, tty, ruser = items
+    whole = cast("list[str]", argv)
+    return Call(function, flags, whole, service, user, rhost, tty, ruser, kept, caller)
 
 
 def decode_reply(message: bytes) -> Reply:
@@ -159,7 +164,7 @@ def encode_call(call: Call) -> bytes:
     parts = [_HEAD_NUMBERS.pack(WIRE_VERSION, Type.CALL, call.function, call.flags)]
     parts += (_number(len(call.argv)), *map(_text, call.argv))
     parts += map(_text, (call.service, call.user, call.rhost, call.tty, call.ruser))
-    parts.append(_number(call.kept))
+    parts += (_number(call.kept), _number(call.caller))
     return _checked(b"".join(parts))
 
 
@@ -208,10 +213,8 @@ def _numbers(message: bytes, kind: Type) -> tuple[int, int]:
 
 def _texts(message: bytes, at: int) -> tuple[list[str | None], int]:
     """Read a count and so many texts from `at` on; return them and where they end."""
-    if at + _NUMBER.size > len(message):
-        raise BrokenMessage("a message that ends within a field")
-    (count,) = _NUMBER.unpack_from(message, at)
-    return _run_of_texts(message, at + _NUMBER.size, count)
+    count, at = _number_at(message, at)
+    return _run_of_texts(message, at, count)
 
 
 def _run_of_texts(message: bytes, at: int, count: int) -> tuple[list[str | None], int]:
@@ -242,12 +245,18 @@ def _run_of_texts(message: bytes, at: int, count: int) -> tuple[list[str | None]
 
 def _boolean(message: bytes, at: int) -> tuple[bool, int]:
     """Read a number that is 0 or 1 from `at` on; return it and where it ends."""
+    value, at = _number_at(message, at)
+    if value not in (0, 1):
+        raise BrokenMessage("a number that is neither 0 nor 1")
+    return value == 1, at
+
+
+def _number_at(message: bytes, at: int) -> tuple[int, int]:
+    """Read a number from `at` on; return it and where it ends."""
     if at + _NUMBER.size > len(message):
         raise BrokenMessage("a message that ends within a field")
     (value,) = _NUMBER.unpack_from(message, at)
-    if value not in (0, 1):
-        raise BrokenMessage("a number that is neither 0 nor 1")
-    return value == 1, at + _NUMBER.size
+    return value, at + _NUMBER.size
 
 
 def _end(message: bytes, at: int) -> None:

@@ -14,7 +14,7 @@ from pam_totp import config
 from pam_totp.bridge import wire
 from pam_totp.bridge.constants import Constants
 from pam_totp.bridge.listener import SOCKET_NAME
-from pam_totp.bridge.peers import peer_of
+from pam_totp.bridge.peers import ROOT, peer_of
 from pam_totp.doctor.finding import Check, Finding, Unchecked, error, warning
 from pam_totp.doctor.machine import Machine
 
@@ -24,7 +24,12 @@ _ONESHOT: Final = "/usr/libexec/pam-totp/oneshot"
 # An argument that the handler does not know: answered at once, without a look at any account and
 # without a log line.
 _CALL: Final = wire.Call(
-    wire.Function.ACCT_MGMT, 0, ["doctor"], "pam-totp", None, None, None, None, kept=False
+    wire.Function.ACCT_MGMT,
+    0,
+    ["doctor"],
+    *("pam-totp", None, None, None, None),
+    kept=False,
+    caller=ROOT,
 )
 _ANSWER: Final = wire.encode_finish(Constants.PAM_AUTHINFO_UNAVAIL)
 

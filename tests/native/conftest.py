@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,15 @@ def sanitized() -> Iterator[Bridge]:
     """Module and application under AddressSanitizer and UndefinedBehaviorSanitizer."""
     with _built(sanitize=True) as built:
         yield built
+
+
+@pytest.fixture
+def set_user_id(bridge: Bridge) -> Iterator[Bridge]:
+    """The application as a set-user-id program."""
+    program = bridge.directory / "pamhost-set-user-id"
+    shutil.copy(bridge.host, program)
+    program.chmod(0o4755)
+    if os.statvfs(program).f_flag & os.ST_NOSUID:
+        pytest.skip("set-user-id programs do not work where temporary files are")
+    yield replace(bridge, host=program)
+    program.unlink()

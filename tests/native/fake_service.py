@@ -101,6 +101,7 @@ class Call:
     tty: str | None
     ruser: str | None
     kept: int
+    caller: int
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ class Peer:
             fields.text(),
             fields.text(),
             fields.text(),
+            fields.number(),
             fields.number(),
         )
         fields.end()

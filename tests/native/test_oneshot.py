@@ -11,7 +11,6 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -202,18 +201,6 @@ def assert_service_is_needed(
 def test_not_for_other_users(bridge: Bridge, report: Path) -> None:
     """A host that is not root needs the service."""
     assert_service_is_needed(bridge, report, options=("--uid", str(NOBODY)))
-
-
-@pytest.fixture
-def set_user_id(bridge: Bridge) -> Iterator[Bridge]:
-    """The application as a set-user-id program."""
-    program = bridge.directory / "pamhost-set-user-id"
-    shutil.copy(bridge.host, program)
-    program.chmod(0o4755)
-    if os.statvfs(program).f_flag & os.ST_NOSUID:
-        pytest.skip("set-user-id programs do not work where temporary files are")
-    yield replace(bridge, host=program)
-    program.unlink()
 
 
 @pytest.mark.parametrize("options", [(), ("--uid", "0")], ids=["effective uid 0", "all uids 0"])

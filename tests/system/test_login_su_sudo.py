@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.system.lab import become
+from tests.system.lab.become import INSIDE, su, sudo
 from tests.system.lab.journal import Journal
 from tests.system.lab.person import Person
 from tests.system.lab.product import Service
 from tests.system.lab.terminal import CODE, Terminal
 
-INSIDE = "you are inside"
-STACKS = Path("/etc/pam.d")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def stacks(world: None) -> Iterator[None]:
     """Our line in the stacks of login, su and sudo, as their administrator would put it."""
-    before = {name: (STACKS / name).read_text() for name in ("login", "su", "sudo")}
-    for name, text in before.items():
-        changed, count = re.subn(r"(?m)^@include common-auth$", "@include pam-totp", text)
-        assert count == 1
-        (STACKS / name).write_text(changed)
-    yield
-    for name, text in before.items():
-        (STACKS / name).write_text(text)
-
-
-def su(caller: Person, target: Person) -> Terminal:
-    """Let the caller become somebody else with su."""
-    command = ("su", "--command", f"echo {INSIDE}", target.name)
-    return Terminal("setpriv", *identity(caller), "--", *command)
-
-
-def sudo(caller: Person) -> Terminal:
-    """Let the caller become root with sudo."""
-    return Terminal("setpriv", *identity(caller), "--", "sudo", "-k", "echo", INSIDE)
-
-
-def identity(person: Person) -> tuple[str, ...]:
-    """Return setpriv's options for running as a person."""
-    return (f"--reuid={person.uid}", f"--regid={person.uid}", "--init-groups", "--reset-env")
+    with become.our_line_in("login", "su", "sudo"):
+        yield
 
 
 @pytest.fixture
 def sudoer(person: Person) -> Iterator[Person]:
     """An enrolled person whom sudo lets do everything."""
-    rule = Path("/etc/sudoers.d") / person.name
-    rule.write_text(f"{person.name} ALL=(ALL) ALL\nDefaults:{person.name} passwd_tries=1\n")
-    rule.chmod(0o440)
-    yield person
-    rule.unlink()
+    with become.sudoer(person):
+        yield person
 
 
 def test_login(person: Person, journal: Journal) -> None:

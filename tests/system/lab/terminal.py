@@ -40,6 +40,10 @@ class Terminal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up, as one who closes the window."""
         self._child.close(force=True)
 
     def sees(self, *texts: str) -> int:

@@ -41,10 +41,16 @@ def reply(*values: str | None, code: int = 0) -> bytes:
 
 
 def call_message(
-    user: str | None = "alice", argv: tuple[str, ...] = (), function: int = 1, kept: int = 0
+    user: str | None = "alice",
+    argv: tuple[str, ...] = (),
+    function: int = 1,
+    *,
+    kept: int = 0,
+    caller: int = 0,
 ) -> bytes:
-    """Encode a CALL of sshd for this user."""
-    return message(CALL, function, 0, list(argv), "sshd", user, "192.0.2.7", "ssh", None, kept)
+    """Encode a CALL of sshd for this user, or of a program that `caller` started."""
+    items = "sshd", user, "192.0.2.7", "ssh", None
+    return message(CALL, function, 0, list(argv), *items, kept, caller)
 
 
 def _field(value: Field) -> bytes:
@@ -120,7 +126,7 @@ class ScriptedBridge:
         self.host = Host(theirs)
         self.connection = Connection(ours, Waits(host=wait, person=wait))
         items = "sshd", user, "192.0.2.7", "ssh", None
-        call = Call(Function.AUTHENTICATE, 0, [], *items, kept=False)
+        call = Call(Function.AUTHENTICATE, 0, [], *items, kept=False, caller=0)
         self.pamh = PamHandle(self.connection, call, Peer(4711, 0, 0))
         for answer in answers:
             self.host.send(answer)

@@ -13,6 +13,7 @@ from pam_totp.bridge.guard import REFUSAL, answer
 from pam_totp.bridge.pamh import PamHandle
 from pam_totp.bridge.peers import Peer
 from pam_totp.bridge.wire import Function
+from pam_totp.sparing import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ def test_a_call_reaches_the_handler_whole(ends: tuple[Connection, Host]) -> None
         seen.extend([pamh.user, pamh.peer, function, flags, argv])
         return 25
 
-    host.send(message(1, 2, 0x8001, ["collect"], "sshd", "alice", None, None, None, 0))
+    host.send(message(1, 2, 0x8001, ["collect"], "sshd", "alice", None, None, None, 0, 0))
     answer(connection, PEER, dispatch)
     expected = ["alice", PEER, Function.ACCT_MGMT, 0x8001, ["pam_totp.so", "collect"]]
     assert seen == expected
@@ -185,12 +186,27 @@ def test_a_host_that_says_nothing_is_given_up(
     assert "given up" in log_lines[0]
 
 
+def test_lines_of_people_s_own_programs_are_bounded(
+    ends: tuple[Connection, Host], log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections that come to nothing make few lines if they are a person's own program's, and
+    one each if they are root's."""
+    monkeypatch.setattr("pam_totp.bridge.guard._sparing", Sparing(lambda: 0.0))
+    for uid, expected in ((1000, 20), (0, 50)):
+        log_lines.clear()
+        for _ in range(50):
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            theirs.close()
+            answer(Connection(ours), Peer(4711, uid, uid), _raise(AssertionError()))
+        assert len(log_lines) == expected
+
+
 def test_a_log_that_fails_does_not_stop_the_refusal(
     ends: tuple[Connection, Host], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where even logging raises, the host is refused by the end of the connection."""
     connection, host = ends
-    monkeypatch.setattr("pam_totp.bridge.log.error", _raise(OSError(28, "full")))
+    monkeypatch.setattr("pam_totp.bridge.log.at", _raise(OSError(28, "full")))
     host.send(call_message())
     answer(connection, PEER, _raise(ValueError()))
     assert host.receive() == b""

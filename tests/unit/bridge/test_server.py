@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -33,10 +34,10 @@ def check_code(pamh: PamHandle, *_: object) -> int:
     return pamh.PAM_SUCCESS if response.resp == "123456" else pamh.PAM_AUTH_ERR
 
 
-def waiting_host(directory: Path, uid: int | None = None) -> Host:
+def waiting_host(directory: Path, uid: int | None = None, caller: int = 0) -> Host:
     """Start a login and leave it at the prompt."""
     host = Host.connect(directory, uid)
-    host.send(call_message())
+    host.send(call_message(caller=caller))
     assert host.receive()[1] == 16
     return host
 
@@ -47,11 +48,11 @@ def code_of(host: Host) -> int:
     return host.finished()
 
 
-def refused(directory: Path, uid: int) -> bool:
+def refused(directory: Path, uid: int, caller: int = 0) -> bool:
     """Start a login and tell whether it was refused before any prompt."""
     host = Host.connect(directory, uid)
     try:
-        host.send(call_message())
+        host.send(call_message(caller=caller))
         found = host.receive()
     except (BrokenPipeError, ConnectionResetError):
         return True  # the service was quicker than the call
@@ -100,10 +101,13 @@ def test_above_root_s_bound_is_a_plain_refusal(
 
 
 def test_a_refusal_says_unavailable(serving: Serving, tmp_path: Path) -> None:
-    """The refusal above the bound is PAM_AUTHINFO_UNAVAIL, also to a host that is slow to call."""
-    serving(check_code, limits=Limits(root=0))
+    """The refusal above the bound is PAM_AUTHINFO_UNAVAIL, also to another uid's host that is
+    slow to call."""
+    serving(check_code, limits=Limits(root=0, others=0))
     host = Host.connect(tmp_path / "run")
+    host.send(call_message())
     assert host.finished() == UNAVAILABLE
+    assert Host.connect(tmp_path / "run", 1000).finished() == UNAVAILABLE
 
 
 def test_another_uid_has_four_places(serving: Serving, tmp_path: Path) -> None:
@@ -122,6 +126,62 @@ def test_all_other_uids_have_sixty_four_places(serving: Serving, tmp_path: Path)
     assert refused(tmp_path / "run", 2000)
     assert code_of(waiting_host(tmp_path / "run", 0)) == 0
     assert [code_of(host) for host in hosts] == [0] * 64
+
+
+def test_a_caller_has_sixteen_places(
+    serving: Serving, tmp_path: Path, log_lines: list[str], until: Until
+) -> None:
+    """The seventeenth su of one person is refused, with a line that names them, while another's
+    su and root's logins are answered; with one ended there is room again."""
+    serving(check_code)
+    run = tmp_path / "run"
+    hosts = [waiting_host(run, caller=1000) for _ in range(16)]
+    assert refused(run, 0, caller=1000)
+    assert any("uid=0, started by uid=1000" in line for line in log_lines)
+    hosts += [waiting_host(run, caller=1001), waiting_host(run)]
+    assert code_of(hosts.pop(0)) == 0
+    until(lambda: not refused(run, 0, caller=1000))
+    assert [code_of(host) for host in hosts] == [0] * 17
+
+
+def test_all_callers_have_256_places(serving: Serving, tmp_path: Path) -> None:
+    """With 256 su of sixteen people, one more person's is refused and root's login is not."""
+    serving(check_code)
+    hosts = [waiting_host(tmp_path / "run", caller=1000 + n // 16) for n in range(256)]
+    assert refused(tmp_path / "run", 0, caller=2000)
+    assert code_of(waiting_host(tmp_path / "run", 0)) == 0
+    assert [code_of(host) for host in hosts] == [0] * 256
+
+
+def test_a_call_that_does_not_come_takes_no_place(
+    serving: Serving, tmp_path: Path, until: Until, log_lines: list[str]
+) -> None:
+    """However many of root's programs connect and do not call, one that calls is answered; the
+    oldest are cut off, and the others can still call."""
+    serving(check_code, limits=Limits(root=1, callers=0, arrivals=3))
+    silent = [Host.connect(tmp_path / "run") for _ in range(8)]
+    assert code_of(waiting_host(tmp_path / "run")) == 0
+    for host in silent[:5]:
+        assert host.receive() == b""
+    until(lambda: sum("given up: the host had not sent its call" in one for one in log_lines) >= 5)
+    silent[-1].send(call_message())
+    assert silent[-1].receive()[1] == 16
+    assert code_of(silent[-1]) == 0
+
+
+def test_a_crowd_of_people_hides_no_line_of_root_s(
+    serving: Serving, tmp_path: Path, log_lines: list[str]
+) -> None:
+    """A refusal of root's login is logged although people's were refused a moment before."""
+    serving(check_code, limits=Limits(root=0, callers=0, others=0))
+    for _ in range(3):
+        assert refused(tmp_path / "run", 0, caller=1000)
+        assert refused(tmp_path / "run", 1000)
+    assert refused(tmp_path / "run", 0)
+    assert [line.rpartition("(")[2] for line in log_lines] == [
+        f"host pid={os.getpid()} uid=0, started by uid=1000)",
+        f"host pid={os.getpid()} uid=0)",
+    ]
 
 
 def test_the_kernel_s_word_reaches_the_handler(serving: Serving, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ calls = st.builds(
     st.lists(texts, max_size=4),
     *[maybe_texts] * 5,
     kept=st.booleans(),
+    caller=numbers,
 )
 replies = st.builds(Reply, st.just(0), st.lists(maybe_texts, max_size=40)) | st.builds(
     Reply, st.integers(1, 31), st.just([])
@@ -119,20 +120,22 @@ def test_a_shortened_call_is_broken(call: Call) -> None:
 
 
 BROKEN_CALLS = {
-    "another version": message(CALL, 1, 0, [], *[None] * 5, 0, version=2),
-    "another type": message(REPLY, 1, 0, [], *[None] * 5, 0),
+    "another version": message(CALL, 1, 0, [], *[None] * 5, 0, 0, version=2),
+    "another type": message(REPLY, 1, 0, [], *[None] * 5, 0, 0),
     "an unknown function": call_message(function=3),
     "something after the last field": call_message() + b"\0",
-    "an item too few": message(CALL, 1, 0, [], "sshd", "alice", None, None, 0),
-    "an item too many": message(CALL, 1, 0, [], *[None] * 6, 0),
-    "a NUL in a name": message(CALL, 1, 0, [], "sshd", b"al\0ice", None, None, None, 0),
-    "an absent argument": message(CALL, 1, 0, [None], *[None] * 5, 0),
-    "more arguments than bytes": message(CALL, 1, 0, 0xFFFFFFFE, *[None] * 5, 0),
+    "an item too few": message(CALL, 1, 0, [], "sshd", "alice", None, None, 0, 0),
+    "an item too many": message(CALL, 1, 0, [], *[None] * 6, 0, 0),
+    "a NUL in a name": message(CALL, 1, 0, [], "sshd", b"al\0ice", None, None, None, 0, 0),
+    "an absent argument": message(CALL, 1, 0, [None], *[None] * 5, 0, 0),
+    "more arguments than bytes": message(CALL, 1, 0, 0xFFFFFFFE, *[None] * 5, 0, 0),
     "nothing said of what is kept": message(CALL, 1, 0, [], *[None] * 5),
+    "nothing said of the caller": message(CALL, 1, 0, [], *[None] * 5, 0),
+    "a caller of 16 bits": message(CALL, 1, 0, [], *[None] * 5, 0) + b"\3\xe8",
     "more kept than there can be": call_message(kept=2),
     "a length beyond the end": message(CALL, 1, 0, [], None, None, None, None, 5) + b"abcd",
     "the greatest length": message(CALL, 1, 0, [], None, None, None, None, ABSENT - 1),
-    "more than 65,536 bytes": message(CALL, 1, 0, [], "s" * 65536, *[None] * 4, 0),
+    "more than 65,536 bytes": message(CALL, 1, 0, [], "s" * 65536, *[None] * 4, 0, 0),
     "nothing": b"",
 }
 
