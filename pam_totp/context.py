@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from pam_totp import audit, clock, config, keyfile, nss
@@ -16,6 +16,7 @@ from pam_totp.locks import TimedLock
 from pam_totp.policy.document import Policy
 from pam_totp.policy.in_force import InForce
 from pam_totp.policy.resolve import Effective, Situation, effective
+from pam_totp.sparing import Sparing
 from pam_totp.store.directory import DirectoryStore
 from pam_totp.store.protocol import Store
 
@@ -32,6 +33,7 @@ class Context:
     policy: Callable[[], Policy] = Policy
     log: audit.Log = audit.to_syslog
     lock_begun: Callable[[TimedLock], None] = lambda _lock: None  # hears of what ends by itself
+    sparing: Sparing = field(default_factory=Sparing)
 
     def anywhere(self, account: str) -> Effective:
         """Return what the policy says of an account wherever no rule for a place does.

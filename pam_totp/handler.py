@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from typing import Any, Final
 
 from pam_totp import context
@@ -54,7 +55,9 @@ def pam_sm_setcred(pamh: Any, flags: int, argv: list[str]) -> int:
 
 
 def _login(pamh: Any) -> Login:
-    return Login(context.current(), PamConversation(pamh))
+    here, talk = context.current(), PamConversation(pamh)
+    spared = here.sparing.log_of(talk.host_uid, here.log)
+    return Login(replace(here, log=spared), talk)
 
 
 class PamConversation:

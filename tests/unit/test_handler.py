@@ -251,3 +251,16 @@ def test_it_runs_as_a_file() -> None:
     found = runpy.run_path(handler.__file__)
     entries = {name for name in found if name.startswith("pam_sm_")}
     assert entries == {"pam_sm_authenticate", "pam_sm_setcred", "pam_sm_acct_mgmt"}
+
+
+def test_a_person_s_own_program_makes_few_lines(world: World) -> None:
+    """What a program that is not root's asks in a loop fills no log, and a root host's verdict
+    on the same account is a line all the same."""
+    for uid in (ALICE.uid, 0):
+        for _ in range(50):
+            pamh = Pamh("bob")
+            pamh.peer = SimpleNamespace(uid=uid)  # type: ignore[attr-defined]
+            authenticate(pamh)
+        assert len(world.lines) == 20 + 50 * (uid == 0)
+    assert "verdict=not-allowed" in world.lines[0]
+    assert "verdict=not-needed" in world.lines[20]
