@@ -49,7 +49,9 @@ def key_of(account: str) -> str:
     if key.startswith("."):
         key = "%2E" + key[1:]
     if not key or len(key) > _NAME_BYTES:
-        raise StoreError(f"an account's name must have 1 to {_NAME_BYTES} bytes, encoded")
+        raise StoreError(
+            f"an account's name must have 1 to {_NAME_BYTES} bytes, encoded", hint="getent passwd"
+        )
     return key
 
 
