@@ -6,6 +6,21 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where somebody sits who acts: the address that the session came from, and its terminal;
+    "" for what there is not."""
+
+    address: str = ""
+    tty: str = ""
+
+    def __str__(self) -> str:
+        return self.address or self.tty
+
+
+NOWHERE = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One verdict or one act of an administrator.  `what` is the verdict's value or the act's
     name; `at` is UTC seconds; values a client chose are as it sent them.

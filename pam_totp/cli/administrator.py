@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pam_totp import administration, audit, config, context
+from pam_totp.cli import origin
 from pam_totp.config import Config
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
-from pam_totp.event import Event
+from pam_totp.event import Event, Origin
 
 PROGRAM = "pam-totp"
 
@@ -63,9 +64,21 @@ class Administrator:
         except KeyError:
             return str(os.getuid())
 
+    @property
+    def origin(self) -> Origin:
+        """From where the records say it was."""
+        return origin.origin()
+
     def command(self, *words: str) -> str:
         """Return a command line of ours, ready to be run, for this configuration."""
         return self.here(shlex.join([PROGRAM, *words]))
+
+    def again(self, *options: str) -> str:
+        """Return this command line, ready to be run, with further options."""
+        words = list(self._arguments)
+        at = words.index("--") if "--" in words else len(words)
+        words[at:at] = options
+        return shlex.join([PROGRAM, *words])
 
     def here(self, text: str) -> str:
         """Return a hint whose commands of ours are about this configuration."""

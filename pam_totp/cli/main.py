@@ -17,7 +17,7 @@ import click
 
 from pam_totp import __version__, config
 from pam_totp.bridge.log import describe
-from pam_totp.cli import accounts, doctor, enroll, rehearse, setup, stack, store
+from pam_totp.cli import accounts, doctor, enroll, policy, rehearse, setup, stack, store
 from pam_totp.cli.administrator import PROGRAM, Administrator
 from pam_totp.cli.terminal import hint, plain, say
 from pam_totp.errors import PamTotpError
@@ -52,6 +52,7 @@ for _command in (
     accounts.lock,
     accounts.unlock,
     accounts.reset,
+    policy.policy,
     rehearse.test,
     stack.stack,
     store.store,
