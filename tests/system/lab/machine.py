@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from tests.system.lab.person import Person
 from tests.system.lab.ssh import Sshd, is_in, is_refused
 from tests.system.lab.terminal import CODE
 from tests.system.lab.wait import DEADLINE
@@ -21,6 +20,17 @@ ENABLE: Final = ("stack", "enable", "sshd", "--yes")
 RELOADED: Final = "PidFile=/run/sshd.pid"
 
 
+class Someone(Protocol):
+    """Whoever logs in, wherever the account is."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    def fresh_code(self) -> str: ...
+    def wrong_code(self) -> str: ...
+
+
 def run(*words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program that may fail."""
     given = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
@@ -29,7 +39,7 @@ def run(*words: str, text: str | None = None) -> subprocess.CompletedProcess[str
     )
 
 
-def with_code(sshd: Sshd, person: Person) -> None:
+def with_code(sshd: Sshd, person: Someone) -> None:
     """Password and code let in by SSH."""
     with sshd.client(person.name) as client:
         client.gives_password(person.password)
@@ -37,13 +47,12 @@ def with_code(sshd: Sshd, person: Person) -> None:
         is_in(client)
 
 
-def asks_for_a_code(person: Person, password: str | None = None) -> None:
+def asks_for_a_code(person: Someone) -> None:
     """Password and code let in by SSH, a wrong code does not, and a wrong password does not."""
-    right = password or person.password
     with Sshd() as sshd:
         for word, code, comes in (
-            (right, person.fresh_code(), is_in),
-            (right, person.wrong_code(), is_refused),
+            (person.password, person.fresh_code(), is_in),
+            (person.password, person.wrong_code(), is_refused),
             ("wrong", person.fresh_code(), is_refused),
         ):
             with sshd.client(person.name) as client:
@@ -52,7 +61,7 @@ def asks_for_a_code(person: Person, password: str | None = None) -> None:
                 comes(client)
 
 
-def asks_for_no_code(person: Person, methods: str = "password") -> None:
+def asks_for_no_code(person: Someone, methods: str = "password") -> None:
     """The password alone lets in by SSH, a wrong one does not."""
     with Sshd() as sshd:
         for word, comes in ((person.password, is_in), ("wrong", is_refused)):
