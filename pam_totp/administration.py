@@ -14,13 +14,15 @@ from pam_totp.account import (
     NOBODY,
     AccountState,
     AdministratorLock,
+    Authenticator,
+    AuthenticatorState,
     Credentials,
 )
 from pam_totp.decide import Rules
 from pam_totp.errors import StoreDamaged
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Limits, WrongCodes
-from pam_totp.otp import step_at
+from pam_totp.otp import Parameters, step_at
 from pam_totp.store.protocol import Store
 
 Locked = Literal["no", "until", "administrator"]
@@ -118,6 +120,43 @@ def spend(credentials: Credentials, state: AccountState, now: float, rules: Rule
         spent = replace(known, last_step=max(known.last_step, step))
         state = state.with_authenticator(authenticator.id, spent)
     return replace(grace.ended(state), spent=state.spent | set(credentials.recovery_codes))
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatorStatus:
+    """One authenticator as an administrator sees it.  Times are UTC seconds.
+
+    `offset` is by how many seconds `resync` has set its window off; `drift` is by how many its
+    clock was off when a code was refused for that alone, None if none was since the last
+    accepted one.  Negative is slow.
+    """
+
+    name: str
+    id: str
+    parameters: Parameters
+    created: int
+    last_used: int | None = None
+    offset: int = 0
+    drift: int | None = None
+
+
+def authenticators(store: Store, account: str) -> list[AuthenticatorStatus]:
+    """Return the account's authenticators, the oldest first; none if it has not enrolled."""
+    state, credentials = store.look(account), store.credentials(account)
+    known = credentials.authenticators if credentials else ()
+    return [_authenticator(one, state.of(one)) for one in known]
+
+
+def _authenticator(one: Authenticator, known: AuthenticatorState) -> AuthenticatorStatus:
+    return AuthenticatorStatus(
+        name=one.name,
+        id=one.id,
+        parameters=one.parameters,
+        created=one.created,
+        last_used=known.last_used,
+        offset=known.offset * one.parameters.period,
+        drift=known.drift,
+    )
 
 
 def known(store: Store, account: str) -> bool:

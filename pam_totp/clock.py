@@ -14,7 +14,7 @@ from typing import Final
 Clock = Callable[[], float]
 
 JUMP: Final = 3600.0  # seconds; a clock that was set by less is not worth a line
-_MINUTES_FROM: Final = 120  # seconds, from which on people are told minutes
+_UNITS: Final[dict[str, int]] = {"hours": 3600, "minutes": 60, "seconds": 1}
 _STA_UNSYNC: Final = 0x40  # <sys/timex.h>
 
 
@@ -87,5 +87,6 @@ class JumpWatch:
 def off(seconds: int) -> str:
     """Return how a clock is off, as a person is told: `4 minutes slow`, `90 seconds fast`."""
     amount = abs(seconds)
-    told = f"{amount} seconds" if amount < _MINUTES_FROM else f"{round(amount / 60)} minutes"
-    return f"{told} {'slow' if seconds < 0 else 'fast'}"
+    fitting = (name for name, size in _UNITS.items() if amount >= 2 * size)
+    name = next(fitting, "seconds")
+    return f"{round(amount / _UNITS[name])} {name} {'slow' if seconds < 0 else 'fast'}"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
 from dataclasses import dataclass, field, replace
 
 from pam_totp import authenticator as authenticators
-from pam_totp import recovery
-from pam_totp.account import AccountState, Authenticator, AuthenticatorState, Credentials, Person
-from pam_totp.answer import parse
+from pam_totp import matching, recovery
+from pam_totp.account import (
+    NOBODY,
+    AccountState,
+    Authenticator,
+    AuthenticatorState,
+    Credentials,
+    Person,
+)
+from pam_totp.answer import Answer, parse
 from pam_totp.decide import Subject
 from pam_totp.errors import EnrollmentError
 from pam_totp.event import Event
-from pam_totp.otp import Parameters, hotp, step_at
+from pam_totp.otp import Parameters
 from pam_totp.store.protocol import CredentialsChange, Store
 
 _STANDARD = Parameters()
@@ -46,14 +52,16 @@ def draft(
 
 def proves(drafted: Draft, typed: str, now: float, window: int = 1) -> int | None:
     """Return the time step whose code was typed, or None if it is none of the current ones."""
-    answer = parse(typed)
-    parameters = drafted.authenticator.parameters
-    middle, found = step_at(now, parameters.period), None
-    for step in range(max(0, middle - window), middle + window + 1):
-        code = hotp(drafted.authenticator.secret, step, parameters)
-        if answer and hmac.compare_digest(code, answer.digits or ""):
-            found = step
-    return found
+    answer = parse(typed) or Answer("")
+    found = matching.match(answer, _alone(drafted), NOBODY, now, window)
+    return max((step for _, step in found.steps), default=None)
+
+
+def drift(drafted: Draft, typed: str, now: float) -> int | None:
+    """Return by how many seconds the device's clock is off (negative: slow) if what was typed
+    is its code of another time, else None.  That is no proof: the first login would fail."""
+    found = matching.drift(parse(typed) or Answer(""), _alone(drafted), NOBODY, now)
+    return None if found is None else found.seconds
 
 
 def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = None) -> Event:
@@ -82,6 +90,10 @@ def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = N
 
     store.change_credentials(person.name, change)
     return event
+
+
+def _alone(drafted: Draft) -> Credentials:
+    return Credentials(drafted.person.uid, (drafted.authenticator,))
 
 
 def _check_name(credentials: Credentials | None, person: Person, name: str) -> None:

@@ -51,5 +51,13 @@ class UnknownAccount(PamTotpError):
     """Neither NSS nor the store knows the name."""
 
 
+class UnknownAuthenticator(PamTotpError):
+    """The account has no authenticator of that name."""
+
+
+class ResyncError(PamTotpError):
+    """Two codes do not say what a device's clock shows; nothing was changed."""
+
+
 class BrokenMessage(PamTotpError):
     """A message does not follow the wire's form (native/wire.h)."""

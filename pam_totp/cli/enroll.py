@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from pam_totp import authenticator as authenticators
-from pam_totp import enrollment
+from pam_totp import clock, enrollment
 from pam_totp.cli import qr
 from pam_totp.cli.administrator import Administrator, noted, unknown
 from pam_totp.cli.terminal import Terminal, local, plain, say, terminal
@@ -150,15 +150,29 @@ class Enrollment:
             if step is not None:
                 return step
             if tries_left:
-                person.show(
-                    "Wrong. Type what the app shows now. If it stays wrong, compare the clocks:"
-                )
-                person.show(f"here it is {local(now):%H:%M:%S (%Z)}, and seconds matter.")
+                self._show_why(person, enrollment.drift(self._draft, typed, now), now)
         raise EnrollmentError(
             f"{self._account} was not enrolled: {_TRIES} wrong codes. "
             "Remove the entry from the app before the next try",
             hint=f"pam-totp enroll {shlex.quote(self._account)}",
         )
+
+    def _show_why(self, person: Terminal, drift: int | None, now: float) -> None:
+        """Say what to do about a wrong code.  Here, where an administrator stands beside it or
+        the person is one, it is told that it was the clock; at a login it never is."""
+        here = f"{local(now):%H:%M:%S (%Z)}"
+        if drift is None:
+            person.show(
+                "Wrong. Type what the app shows now. If it stays wrong, compare the clocks:\n"
+                f"here it is {here}, and seconds matter."
+            )
+            return
+        person.show(
+            f"Wrong: your phone's clock is {clock.off(drift)}. Set it to automatic time\n"
+            f"(here it is {here}), and type what the app shows then."
+        )
+        if clock.synchronised() is False:
+            person.show("This machine's clock is not synchronised; it may be that one: timedatectl")
 
     def _show(self, out: Terminal, *, draw: bool) -> None:
         """Show what the app needs; the QR code last, so that it stands above the prompt."""

@@ -17,7 +17,17 @@ import click
 
 from pam_totp import __version__, config
 from pam_totp.bridge.log import describe
-from pam_totp.cli import accounts, doctor, enroll, policy, rehearse, setup, stack, store
+from pam_totp.cli import (
+    accounts,
+    authenticator,
+    doctor,
+    enroll,
+    policy,
+    rehearse,
+    setup,
+    stack,
+    store,
+)
 from pam_totp.cli.administrator import PROGRAM, Administrator
 from pam_totp.cli.terminal import hint, plain, say
 from pam_totp.errors import PamTotpError
@@ -48,6 +58,7 @@ def cli(administrator: Administrator, path: Path) -> None:
 for _command in (
     setup.setup,
     enroll.enroll,
+    authenticator.authenticator,
     accounts.status,
     accounts.lock,
     accounts.unlock,

@@ -177,8 +177,11 @@ def test_an_account_that_was_used_in_the_future(passed: float, ahead: int) -> No
         (120, "2 minutes fast"),
         (-150, "2 minutes slow"),
         (-2400, "40 minutes slow"),
+        (7170, "120 minutes fast"),
+        (-7200, "2 hours slow"),
+        (86_400, "24 hours fast"),
     ],
 )
 def test_words(seconds: int, words: str) -> None:
-    """A person is told minutes, or seconds where minutes would be too rough."""
+    """A person is told hours, minutes or seconds, whichever is not too rough."""
     assert clock.off(seconds) == words

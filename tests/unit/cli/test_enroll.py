@@ -11,7 +11,7 @@ import pexpect
 import pytest
 import segno
 
-from pam_totp import administration
+from pam_totp import administration, clock
 from pam_totp.cli import qr
 from pam_totp.cli.administrator import Administrator
 
@@ -107,6 +107,24 @@ def test_a_person_enrolls(host: Host, code_of: Callable[[str, float], str]) -> N
     world = host.world()
     (state,) = world.store.look("daemon").authenticators.values()
     assert abs(state.last_step - time.time() // 30) <= 2
+
+
+def test_a_phone_whose_clock_is_off(host: Host, code_of: Callable[[str, float], str]) -> None:
+    """A code of four minutes ago proves nothing; the person is told that it is the clock, and
+    the code of now enrolls."""
+    person = host.at_terminal("enroll", "daemon")
+    secret = shown_secret(person)
+    person.expect("Code: ")
+    person.sendline(code_of(secret, time.time() - 240))
+    person.expect("Wrong: your phone's clock is 4 minutes slow. Set it to automatic time")
+    unsure = "This machine's clock is not synchronised"
+    person.expect("Code: ")
+    assert (unsure in (person.before or "")) == (clock.synchronised() is False)
+    person.sendline(code_of(secret, time.time()))
+    person.expect("daemon: enrolled")
+    assert ended(person) == 0
+    (state,) = host.world().store.look("daemon").authenticators.values()
+    assert (state.drift, state.offset) == (None, 0)
 
 
 def test_three_wrong_codes_keep_nothing(host: Host) -> None:

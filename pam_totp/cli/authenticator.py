@@ -1,0 +1,121 @@
+"""`pam-totp authenticator list | resync`: an account's apps and tokens, and their clocks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import click
+
+from pam_totp import administration, clock, resync
+from pam_totp.administration import AuthenticatorStatus
+from pam_totp.cli.administrator import Administrator, account
+from pam_totp.cli.terminal import Terminal, hint, local, plain, say, table, terminal
+
+_HEADERS: Final = ("Name", "Id", "Codes", "Created", "Last used", "Clock", "Set to")
+_UNBROKEN: Final = ("Id", "Codes", "Created", "Last used")
+
+
+@click.group()
+def authenticator() -> None:
+    """See an account's authenticators, and put right one whose clock is off."""
+
+
+@authenticator.command("list")
+@click.argument("user")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
+@click.pass_obj
+def list_(administrator: Administrator, user: str, *, as_json: bool) -> None:
+    """Show the authenticators of USER.
+
+    "Clock" is how far off the device's clock was when a code was refused for that alone, since
+    the last accepted one; "Set to" is what `resync` has set.
+    """
+    world = administrator.context()
+    name = account(world, user)
+    found = administration.authenticators(world.store, name)
+    if as_json:
+        click.echo(json.dumps([_as_json(one) for one in found], indent=2))
+    elif found:
+        table(_HEADERS, [_row(one) for one in found], _UNBROKEN)
+        _say_what_helps(administrator, name, found)
+    else:
+        say(f"{plain(name)} has not enrolled")
+        hint(administrator.command("enroll", name))
+
+
+@authenticator.command("resync")
+@click.argument("user")
+@click.argument("name")
+@click.pass_obj
+def resync_(administrator: Administrator, user: str, name: str) -> None:
+    """Set the authenticator NAME of USER to its device's clock.
+
+    Asks for two codes, one right after the other, of within a day of now. For a device whose
+    clock cannot be set, and for an account that logged in while this machine's clock was ahead:
+    until then every right code counts as used. Both codes are used up by it; locks stay.
+    """
+    world = administrator.context()
+    whose = account(world, user)
+    # Before anybody waits for codes.
+    resync.authenticator_of(world.store.credentials(whose), whose, name)
+    with terminal(f"run it at a terminal: {administrator.command(*_WORDS, user, name)}") as person:
+        codes = _asked(person)
+    now, by = world.now(), administrator.name
+    done = resync.resync(world.store, whose, name, codes, now=now, by=by, rules=world.rules)
+    off = f"its clock is {clock.off(done.drift)}" if done.drift else "its clock is right"
+    click.echo(f"{plain(whose)}: {plain(name)} is in step, {off}; the next login takes a new code")
+    if done.reopened:
+        say("codes that were used while the clock was ahead can be used once more when their")
+        say("time comes; if somebody may have seen one, give the account a new secret")
+        hint(administrator.command("reset", whose))
+
+
+_WORDS: Final = ("authenticator", "resync")
+
+
+def _asked(person: Terminal) -> tuple[str, str]:
+    first = second = ""
+    while not first:
+        first = person.ask("Code: ")
+    person.show("Wait until the app shows the next one.")
+    while not second or second == first:
+        second = person.ask("Next code: ")
+    return first, second
+
+
+def _say_what_helps(
+    administrator: Administrator, account: str, found: list[AuthenticatorStatus]
+) -> None:
+    off = [one for one in found if one.drift is not None]
+    if off:
+        again = administrator.command(*_WORDS, account, off[0].name)
+        hint(f"set the device's clock to automatic time; where that cannot be: {again}")
+
+
+def _row(one: AuthenticatorStatus) -> tuple[str, ...]:
+    p = one.parameters
+    return (
+        one.name,
+        one.id,
+        f"{p.algorithm}, {p.digits} digits, {p.period} s",
+        f"{local(one.created):%Y-%m-%d}",
+        f"{local(one.last_used):%Y-%m-%d %H:%M}" if one.last_used else "never",
+        clock.off(one.drift) if one.drift is not None else "",
+        clock.off(one.offset) if one.offset else "",
+    )
+
+
+def _as_json(one: AuthenticatorStatus) -> dict[str, Any]:
+    """Return it as scripts read it: times as ISO 8601, clocks in seconds (negative: slow)."""
+    return {
+        "name": one.name,
+        "id": one.id,
+        "algorithm": one.parameters.algorithm,
+        "digits": one.parameters.digits,
+        "period": one.parameters.period,
+        "created": local(one.created).isoformat(),
+        "last_used": local(one.last_used).isoformat() if one.last_used else None,
+        "offset": one.offset,
+        "drift": one.drift,
+    }

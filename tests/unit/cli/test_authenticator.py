@@ -1,0 +1,149 @@
+"""`pam-totp authenticator list | resync`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pexpect
+import pytest
+
+from pam_totp.account import AccountState, AuthenticatorState
+from pam_totp.event import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Host
+
+KEYS = [
+    "name",
+    "id",
+    "algorithm",
+    "digits",
+    "period",
+    "created",
+    "last_used",
+    "offset",
+    "drift",
+]
+
+
+@pytest.fixture(name="secret")
+def secret_fixture(host: Host) -> str:
+    """Enroll daemon; return the secret."""
+    return str(host.does("enroll", "daemon", "--no-confirm", "--json").json["secret"])
+
+
+def put(host: Host, state: AuthenticatorState) -> None:
+    """Put daemon's authenticator into a state."""
+
+    def change(known: AccountState) -> tuple[AccountState, Event]:
+        (id_,) = [one["id"] for one in host.does("authenticator", "list", "daemon", "--json").json]
+        return known.with_authenticator(id_, state), Event(0, "daemon", "test")
+
+    host.world().store.change_state("daemon", change)
+
+
+def test_the_list_for_scripts(host: Host, secret: str) -> None:
+    """`--json` holds what the table shows: times in ISO 8601, clocks in seconds."""
+    put(host, AuthenticatorState(7, -4, 1_900_000_800, 240))
+    (one,) = host.does("authenticator", "list", "daemon", "--json").json
+    assert list(one) == KEYS
+    assert (one["name"], one["algorithm"], one["digits"], one["period"]) == ("phone", "SHA1", 6, 30)
+    assert (one["offset"], one["drift"]) == (-120, 240)
+    assert one["last_used"].startswith("2030-03-17T")
+
+
+def test_the_list(host: Host, secret: str) -> None:
+    """The table shows the clocks in words, and the hint under it can be run."""
+    assert "never" in host.does("authenticator", "list", "daemon").out
+    put(host, AuthenticatorState(7, -4, 1_900_000_800, 240))
+    done = host.does("authenticator", "list", "daemon")
+    assert "SHA1, 6 digits, 30 s" in done.out
+    assert "4 minutes fast" in done.out
+    assert "2 minutes slow" in done.out
+    assert f"pam-totp --config {host.path} authenticator resync daemon phone" in done.err
+    assert secret not in done.out
+
+
+def test_the_list_of_nobody(host: Host) -> None:
+    """Who has not enrolled has an empty list, and who is no account is an error."""
+    done = host.does("authenticator", "list", "daemon")
+    assert (done.out, "daemon has not enrolled" in done.err) == ("", True)
+    assert host.does("authenticator", "list", "daemon", "--json").json == []
+    assert host.run("authenticator", "list", "no-such-name").code == 1
+
+
+def test_a_person_resynchronises(
+    host: Host, secret: str, code_of: Callable[[str, float], str]
+) -> None:
+    """Two codes in a row of a device that is two hours slow; the same one twice is asked for
+    again, and the list shows what was set."""
+    then = time.time() - 7500
+    person = host.at_terminal("authenticator", "resync", "daemon", "phone")
+    person.expect("Code: ")
+    person.sendline(code_of(secret, then))
+    person.expect("Wait until the app shows the next one.")
+    person.expect("Next code: ")
+    person.sendline(code_of(secret, then))
+    person.expect("Next code: ")
+    person.sendline(code_of(secret, then + 30))
+    person.expect("daemon: phone is in step, its clock is 2 hours slow")
+    assert ended(person) == 0
+    (one,) = host.does("authenticator", "list", "daemon", "--json").json
+    assert abs(one["offset"] + 7470) <= 60
+
+
+def test_after_the_clock_was_ahead(
+    host: Host, secret: str, code_of: Callable[[str, float], str]
+) -> None:
+    """Where steps are open again it is said, with what rules it out."""
+    put(host, AuthenticatorState(last_step=2**33))
+    person = host.at_terminal("authenticator", "resync", "daemon", "phone")
+    now = time.time()
+    for prompt, at in (("Code: ", now), ("Next code: ", now + 30)):
+        person.expect(prompt)
+        person.sendline(code_of(secret, at))
+    person.expect("daemon: phone is in step, its clock is right")
+    person.expect("can be used once more")
+    person.expect(f"hint: pam-totp --config {host.path} reset daemon")
+    assert ended(person) == 0
+
+
+def test_wrong_codes(host: Host, secret: str, code_of: Callable[[str, float], str]) -> None:
+    """Codes the wrong way round end with 1, say so, and change nothing."""
+    now = time.time()
+    person = host.at_terminal("authenticator", "resync", "daemon", "phone")
+    for prompt, at in (("Code: ", now + 30), ("Next code: ", now)):
+        person.expect(prompt)
+        person.sendline(code_of(secret, at))
+    person.expect("pam-totp: the codes are the wrong way round")
+    person.expect("hint: type the earlier one first")
+    assert ended(person) == 1
+    (state,) = host.world().store.look("daemon").authenticators.values()
+    assert state == AuthenticatorState()
+
+
+def test_nothing_is_asked_for_an_unknown_one(host: Host, secret: str) -> None:
+    """A name that is not there is said before anybody waits for codes; the hint can be run."""
+    done = host.run("authenticator", "resync", "daemon", "tablet")
+    assert done.code == 1
+    assert "daemon has no authenticator called 'tablet'" in done.err
+    assert f"hint: pam-totp --config {host.path} authenticator list daemon" in done.err
+
+
+def test_without_a_terminal(host: Host, secret: str) -> None:
+    """Where there is nobody to ask it ends with 1 and says how to go on."""
+    person = host.at_terminal(
+        "authenticator", "resync", "daemon", "phone", through='exec setsid -w "$@"'
+    )
+    person.expect("there is no terminal to ask on")
+    person.expect("authenticator resync daemon phone")
+    assert ended(person) == 1
+
+
+def ended(person: pexpect.spawn[str]) -> int:
+    """Return the exit code."""
+    person.expect(pexpect.EOF)
+    return int(person.wait())
