@@ -14,7 +14,7 @@ from typing import Final
 from pam_totp import clock
 from pam_totp.account import Authenticator, Credentials
 from pam_totp.answer import parse
-from pam_totp.decide import Rules, Subject
+from pam_totp.decide import WINDOW, Subject
 from pam_totp.errors import ResyncError, UnknownAuthenticator
 from pam_totp.event import Event
 from pam_totp.otp import hotp, step_at
@@ -41,7 +41,6 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
     *,
     now: float,
     by: str,
-    rules: Rules,
 ) -> Resynced:
     """Set the authenticator's window around its device's clock, durably, and spend both codes.
 
@@ -55,7 +54,7 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
         known = subject.state.of(authenticator)
         found = second_step(authenticator, codes, now)
         offset = found - step_at(now, authenticator.parameters.period)
-        if abs(offset) <= rules.window:
+        if abs(offset) <= WINDOW:
             offset = 0  # as far off as the time it takes to type
         # SECURITY: where this lowers the last step, codes that were accepted above it count
         # again when their time comes; only whoever asked can know whether somebody saw them.

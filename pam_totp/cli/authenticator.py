@@ -62,7 +62,7 @@ def resync_(administrator: Administrator, user: str, name: str) -> None:
     with terminal(f"run it at a terminal: {administrator.command(*_WORDS, user, name)}") as person:
         codes = _asked(person)
     now, by = world.now(), administrator.name
-    done = resync.resync(world.store, whose, name, codes, now=now, by=by, rules=world.rules)
+    done = resync.resync(world.store, whose, name, codes, now=now, by=by)
     off = f"its clock is {clock.off(done.drift)}" if done.drift else "its clock is right"
     click.echo(f"{plain(whose)}: {plain(name)} is in step, {off}; the next login takes a new code")
     if done.reopened:

@@ -25,7 +25,7 @@ def resynced(world: World, phone: Phone, beside: int, name: str = "phone") -> Re
     """Resynchronise with the code of so many steps away and the one before it."""
     now = world.clock.now
     codes = (phone.code(now, beside - 1), phone.code(now, beside))
-    return resync(world.store, "alice", name, codes, now=now, by="root", rules=world.context.rules)
+    return resync(world.store, "alice", name, codes, now=now, by="root")
 
 
 def state_of(world: World) -> AuthenticatorState:
@@ -180,7 +180,6 @@ def test_what_says_nothing_of_a_clock(
             (one, two),
             now=NOON,
             by="root",
-            rules=world.context.rules,
         )
 
     if words is None:
