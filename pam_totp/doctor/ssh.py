@@ -10,12 +10,11 @@ from pam_totp.doctor.finding import Check, Finding, Unchecked, error, note, warn
 from pam_totp.doctor.machine import Machine
 from pam_totp.doctor.stack import stacks
 from pam_totp.stack import services_using_module
+from pam_totp.stack.sshd import DROP_IN, TEMPLATE
 
 Settings = dict[str, str]  # by keyword in lower case
 
 SERVICE: Final = "sshd"
-_DROP_IN: Final = "/etc/ssh/sshd_config.d/50-pam-totp.conf"
-_SHIPPED: Final = "/usr/share/doc/libpam-totp/examples/ssh/50-pam-totp.conf"
 _ASKS: Final = ("keyboard-interactive", "keyboard-interactive:pam")
 _ROOT_BY_KEY: Final = ("without-password", "prohibit-password", "forced-commands-only")
 
@@ -150,14 +149,14 @@ def _ways(found: Settings) -> list[list[str]]:
 def _set(machine: Machine, keyword: str, value: str, match: str = "") -> str:
     """Return what to run or to change for a setting: the shipped file if it is missing, else the
     line that counts, which is the first."""
-    if not match and not machine.at(_DROP_IN).exists() and keyword != "AuthenticationMethods":
+    if not match and not machine.at(str(DROP_IN)).exists() and keyword != "AuthenticationMethods":
         reload = " && systemctl reload ssh" if machine.systemd else ""
-        return f"install -m 644 {_SHIPPED} /etc/ssh/sshd_config.d/{reload}"
+        return f"install -m 644 {TEMPLATE} {DROP_IN}{reload}"
     wanted = (x for x in sshd.lines(machine) if x.keyword == keyword.lower() and x.match == match)
     line = next(wanted, None)
     if line is not None:
         return f"{line.place}: {keyword} {value}"
-    place = f"in `Match {match}`" if match else f"in {_DROP_IN}"
+    place = f"in `Match {match}`" if match else f"in {DROP_IN}"
     return f"{place} write: {keyword} {value}"
 
 

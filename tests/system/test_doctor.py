@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,9 +69,11 @@ class Picture:
 
     def put_back(self, *places: str) -> None:
         """Make everything as it was."""
-        for path in (p for place in places for p in Path(place).rglob("*")):
-            if path not in self.files:
-                path.unlink()
+        for path in [p for place in places for p in Path(place).rglob("*")]:
+            if path not in self.files and path.is_dir():
+                shutil.rmtree(path)
+            elif path not in self.files:
+                path.unlink(missing_ok=True)
         for path, (content, seen) in self.files.items():
             if path.is_dir():
                 path.chmod(seen.st_mode & 0o7777)
@@ -314,6 +318,12 @@ CASES: Final = [
         "error stack-password",
         "echo '@include pam-totp-code' >/etc/pam.d/lab-doctor",
         "pam-totp stack enable lab-doctor",
+        beside=("warning policy-stacks",),
+    ),
+    Case(
+        "warning stack-current",
+        f"pam-totp stack enable login --yes; {edit('/etc/pam.d/common-auth', 'nullok', '')}",
+        "pam-totp stack enable login",
     ),
     Case(
         "warning stack-others",
@@ -535,3 +545,62 @@ def test_nothing_was_set_up(machine: Person, service: Service) -> None:
         assert (first_of_all["check"], first_of_all["do"]) == ("config", "pam-totp setup")
     finally:
         shell(f"rm -rf /etc/pam-totp; mv /root/kept /etc/pam-totp; mv /root/data {DATA}")
+
+
+@pytest.fixture
+def policy(machine: Person) -> Iterator[Callable[[str], None]]:
+    """Makes a version of the policy, as it lies in the store; afterwards it is as shipped."""
+
+    def say(document: str) -> None:
+        with closing(sqlite3.connect(DATA / "state.db")) as connection:
+            connection.execute(
+                "INSERT INTO policy (at, actor, origin, note, document) VALUES (1, '', '', '', ?)",
+                (document,),
+            )
+            connection.commit()
+
+    yield say
+    say("[]")
+
+
+@pytest.mark.parametrize(
+    ("document", "finds", "do"),
+    [
+        ("[{", "error policy", "pam-totp policy revert "),
+        ('[{"group":"nobodys","mfa":"off"}]', "warning policy-groups", "--group nobodys"),
+        ('[{"user":"nobodyatall","mfa":"off"}]', "warning policy-users", "--user nobodyatall"),
+        (
+            '[{"service":"login","mfa":"required"}]',
+            "warning policy-services",
+            "pam-totp stack enable login",
+        ),
+        (
+            '[{"services":["openvpn"]}]',
+            "warning policy-stacks",
+            "pam-totp policy set services=openvpn,sshd",
+        ),
+        (
+            '[{"mfa":"required"}]',
+            "error policy-administrators",
+            "pam-totp enroll root",
+        ),
+    ],
+)
+def test_policy(
+    machine: Person, policy: Callable[[str], None], document: str, finds: str, do: str
+) -> None:
+    """A policy that is broken, or does not fit the machine, is found."""
+    _, before = doctor()
+    policy(document)
+    (new,) = more(doctor()[1], before)
+    assert f"{new['level']} {new['check']}" == finds
+    assert do in new["do"]
+
+
+def test_composed_stacks(machine: Person) -> None:
+    """What `stack enable` writes for the console, su (and with it su -l) and sudo is in order
+    but for the policy, which names the console alone."""
+    _, before = doctor()
+    shell("pam-totp stack enable login su sudo --yes")
+    found = more(doctor()[1], before)
+    assert named(found) == [("warning", "policy-stacks")] * 3, found

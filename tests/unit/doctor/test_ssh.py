@@ -11,6 +11,7 @@ import pytest
 
 from pam_totp.doctor import sshd
 from pam_totp.doctor.machine import Ran
+from pam_totp.stack.sshd import TEMPLATE
 
 from .conftest import REPOSITORY, SSHD
 
@@ -87,7 +88,7 @@ def test_without_the_drop_in(patient: Patient) -> None:
     patient.file("/etc/ssh/sshd_config", "KbdInteractiveAuthentication no\n")
     says(patient, "kbdinteractiveauthentication yes", "kbdinteractiveauthentication no")
     finding = patient.only("ssh")
-    assert finding.do.startswith("install -m 644 /usr/share/doc/libpam-totp/examples/ssh/50-")
+    assert finding.do.startswith(f"install -m 644 {TEMPLATE} {DROP_IN}")
     assert "systemctl" not in finding.do
     (patient.root / "run/systemd/system").mkdir(parents=True)
     assert patient.only("ssh").do.endswith(" && systemctl reload ssh")
