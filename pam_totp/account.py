@@ -99,6 +99,12 @@ class AccountState:
     # Where a code was accepted, in UTC seconds (pam_totp.grace)
     trusted: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def last_used(self) -> int | None:
+        """When the code of any of its authenticators was last accepted."""
+        used = (a.last_used for a in self.authenticators.values() if a.last_used is not None)
+        return max(used, default=None)
+
     def of(self, authenticator: Authenticator) -> AuthenticatorState:
         """Return the state of one authenticator; a fresh one if it was never used."""
         return self.authenticators.get(authenticator.id, AuthenticatorState())

@@ -66,7 +66,7 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
         failures=len(state.codes.recent(now, limits)),
         authenticators=tuple(a.name for a in credentials.authenticators) if credentials else (),
         recovery_codes=_unspent(credentials, state),
-        last_used=max((a.last_used or 0 for a in state.authenticators.values()), default=0) or None,
+        last_used=state.last_used,
         damage=damage,
     )
 

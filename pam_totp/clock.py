@@ -56,14 +56,15 @@ def synchronised() -> bool | None:
 
 
 class JumpWatch:
-    """Notices that the wall clock was set by more than an hour since the last accepted login.
+    """Notices that the wall clock was set by more than an hour since the last accepted login,
+    or since the first login that it saw.
 
     Its arguments are seconds: `wall`, the clock that codes go by, and `boot`, one that nobody
     sets.  Threads share it: at worst two of them notice one jump.
     """
 
-    def __init__(self, wall: float, boot: float) -> None:
-        self._began = wall - boot  # where the wall clock says that the machine started
+    def __init__(self) -> None:
+        self._began: float | None = None  # where the wall clock says that the machine started
 
     def noticed(self, wall: float, boot: float, last_used: int | None) -> float | None:
         """Return by how many seconds the clock was set (negative: back), None if it was not.
@@ -71,10 +72,12 @@ class JumpWatch:
         Once told, a jump within this process is not told again.  One from before it shows
         where an account was `last_used` in the future, until its next accepted login.
         """
-        by = wall - boot - self._began
-        if abs(by) > JUMP:
-            self._began += by
-            return by
+        before, began = self._began, wall - boot
+        if before is None:
+            self._began = before = began
+        if abs(began - before) > JUMP:
+            self._began = began
+            return began - before
         if last_used is not None and last_used - wall > JUMP:
             return wall - last_used
         return None

@@ -34,6 +34,8 @@ class Context:
     log: audit.Log = audit.to_syslog
     lock_begun: Callable[[TimedLock], None] = lambda _lock: None  # hears of what ends by itself
     sparing: Sparing = field(default_factory=Sparing)
+    since_boot: clock.Clock = clock.since_boot
+    jumps: clock.JumpWatch = field(default_factory=clock.JumpWatch)
 
     def anywhere(self, account: str) -> Effective:
         """Return what the policy says of an account wherever no rule for a place does.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from pam_totp import answer, audit, locks
+from pam_totp import answer, audit, clockwatch, locks
 from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
@@ -190,6 +190,11 @@ class Login:
 
         account, source = (_slot(who.account), "") if who.unknown else (who.account, who.source)
         made = self._last = store.step(account, source, step)
+        if who.door is Door.ROOT:
+            accepted = made.verdict is Verdict.ACCEPTED
+            clockwatch.watch(
+                self._context, who.account, who.state.last_used, now, accepted=accepted
+            )
         verdict = self._said(who, made.verdict, made)
         if made.locks and not who.unknown:
             self._locked(who, made, begun)

@@ -25,12 +25,15 @@ REACH: Final = 86_400  # seconds around now that are searched
 
 @dataclass(frozen=True, slots=True)
 class Resynced:
-    """What a resynchronisation came to.  `drift` is how many seconds the device's clock is off
-    (negative: slow), 0 where the usual window reaches it; `reopened` says that steps which
-    counted as used do not any more."""
+    """What a resynchronisation came to, and the event that was kept of it.
+
+    `drift` is how many seconds the device's clock is off (negative: slow), 0 where the usual
+    window reaches it; `reopened` says that steps which counted as used do not any more.
+    """
 
     drift: int
     reopened: bool
+    event: Event
 
 
 def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
@@ -63,7 +66,7 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
         detail = clock.off(drift) if drift else "its clock is right"
         event = Event(now, account, "resync", authenticator=name, detail=detail, actor=by)
         state = subject.state.with_authenticator(authenticator.id, changed)
-        done = Resynced(drift, reopened=found < known.last_step)
+        done = Resynced(drift, found < known.last_step, event)
         return done, Change(state, subject.source, event)
 
     return store.step(account, "", step)

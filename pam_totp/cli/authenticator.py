@@ -9,7 +9,7 @@ import click
 
 from pam_totp import administration, clock, resync
 from pam_totp.administration import AuthenticatorStatus
-from pam_totp.cli.administrator import Administrator, account
+from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.terminal import Terminal, hint, local, plain, say, table, terminal
 
 _HEADERS: Final = ("Name", "Id", "Codes", "Created", "Last used", "Clock", "Set to")
@@ -63,6 +63,7 @@ def resync_(administrator: Administrator, user: str, name: str) -> None:
         codes = _asked(person)
     now, by = world.now(), administrator.name
     done = resync.resync(world.store, whose, name, codes, now=now, by=by)
+    noted(world, done.event)
     off = f"its clock is {clock.off(done.drift)}" if done.drift else "its clock is right"
     click.echo(f"{plain(whose)}: {plain(name)} is in step, {off}; the next login takes a new code")
     if done.reopened:

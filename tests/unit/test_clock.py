@@ -122,18 +122,25 @@ def test_the_clock_that_nobody_sets() -> None:
 # -- jumps ------------------------------------------------------------------------------------
 
 
+def watching() -> JumpWatch:
+    """Return a watch that has seen one login at NOON."""
+    watch = JumpWatch()
+    assert watch.noticed(NOON, BOOT, None) is None
+    return watch
+
+
 @given(st.floats(0, 1e8), st.floats(-JUMP + 1, JUMP - 1))
 def test_time_that_passes_is_no_jump(passed: float, set_by: float) -> None:
     """However much time passes, asleep or not, and if the clock is set by less than an hour,
     nothing is noticed."""
-    watch = JumpWatch(NOON, BOOT)
+    watch = watching()
     assert watch.noticed(NOON + passed + set_by, BOOT + passed, int(NOON)) is None
 
 
 @given(st.floats(0, 1e8), st.floats(JUMP + 1, 1e9), st.sampled_from([1, -1]))
 def test_a_jump_is_noticed_once(passed: float, amount: float, sign: int) -> None:
     """A clock that was set by more than an hour is noticed once, with the amount."""
-    watch = JumpWatch(NOON, BOOT)
+    watch = watching()
     wall = NOON + passed + sign * amount
     by = watch.noticed(wall, BOOT + passed, None)
     assert by == pytest.approx(sign * amount, abs=0.01)
@@ -142,14 +149,14 @@ def test_a_jump_is_noticed_once(passed: float, amount: float, sign: int) -> None
 
 def test_there_and_back_again() -> None:
     """A clock that is set ahead and back is noticed twice."""
-    watch = JumpWatch(NOON, BOOT)
+    watch = watching()
     assert watch.noticed(NOON + 7200, BOOT, None) == 7200
     assert watch.noticed(NOON + 10, BOOT + 10, None) == -7200
 
 
 def test_small_steps_between_accepted_logins() -> None:
     """Steps of less than an hour add up, unless a login was accepted between them."""
-    watch = JumpWatch(NOON, BOOT)
+    watch = watching()
     assert watch.noticed(NOON + 3000, BOOT, None) is None
     watch.accepted(NOON + 3000, BOOT)
     assert watch.noticed(NOON + 6000, BOOT, None) is None
@@ -160,7 +167,7 @@ def test_small_steps_between_accepted_logins() -> None:
 def test_an_account_that_was_used_in_the_future(passed: float, ahead: int) -> None:
     """Whatever was before this process: an account that was used more than an hour from now
     says that the clock was set back, and by how much at least."""
-    watch = JumpWatch(NOON, BOOT)
+    watch = watching()
     by = watch.noticed(NOON, BOOT, int(NOON) + ahead)
     assert by == (-ahead if ahead > JUMP else None)
     assert watch.noticed(NOON, BOOT, int(NOON) + ahead) == by

@@ -12,6 +12,7 @@ import pytest
 
 from pam_totp import administration, login
 from pam_totp.account import NOBODY, Person
+from pam_totp.clock import JumpWatch
 from pam_totp.outward import outward
 from pam_totp.verdict import Verdict
 from tests.unit.world import ALICE, BOB, CODE_PROMPT, NOON, Talk, World, counted
@@ -81,6 +82,70 @@ def test_a_clock_that_is_off(world: World) -> None:
         world.check(code)
     world.check(phone.code(NOON, 3))
     assert 'detail="this locks; the phone\'s clock is 90 s fast"' in world.lines[-2]
+
+
+def jumps(world: World) -> list[str]:
+    """Return what the log says of the clock."""
+    return [line for line in world.lines if line.startswith("clock=")]
+
+
+def sets_clock(world: World, by: float) -> None:
+    """Set the clock."""
+    world.clock.now += by
+    world.set_by += by
+
+
+@pytest.mark.parametrize("by", [-7200.0, 7200.0])
+def test_a_clock_that_was_set(world: World, by: float) -> None:
+    """A clock that is set by more than an hour between logins is logged once, and refuses
+    nothing by itself."""
+    phone = world.enroll()
+    world.check(phone.wrong(NOON)[0])
+    sets_clock(world, by)
+    assert world.check(phone.code(NOON + by)) is Verdict.ACCEPTED
+    assert world.check(phone.code(NOON + by, 1)) is Verdict.ACCEPTED
+    (line,) = jumps(world)
+    assert line.startswith(f'clock=jumped by={by:+.0f} account=alice hint="timedatectl; ')
+    assert world.lines[-2].startswith("verdict=accepted")
+
+
+def test_a_clock_that_was_set_before_this_process(world: World) -> None:
+    """An account that was used in the future is logged at each try, until a right code is
+    accepted; other accounts are not."""
+    phone, others = world.enroll(), world.enroll(BOB)
+    sets_clock(world, 7200)
+    world.check(phone.code(NOON + 7200))
+    world.context = replace(world.context, jumps=JumpWatch())
+    sets_clock(world, -7200)
+    world.lines.clear()
+    world.check(others.code(NOON), "bob")
+    assert jumps(world) == []
+    code = phone.code(NOON)
+    assert world.check(code) is Verdict.REPLAYED_CODE
+    assert [line.split()[:3] for line in jumps(world)] == [
+        ["clock=jumped", "by=-7200", "account=alice"]
+    ]
+    assert world.check(phone.recovery_codes[0]) is Verdict.ACCEPTED
+    assert len(jumps(world)) == 2
+
+
+def test_time_is_no_jump(world: World) -> None:
+    """Days between logins, and half an hour that the clock was set by, are no line."""
+    phone = world.enroll()
+    for passed in (0, 86_400, 3 * 86_400):
+        world.clock.now = NOON + passed
+        sets_clock(world, -1800)
+        world.check(phone.code(world.clock.now))
+    assert jumps(world) == []
+
+
+def test_a_program_of_ones_own_says_nothing_of_the_clock(world: World) -> None:
+    """However often somebody's own program asks, the log is not filled with the clock."""
+    phone = world.enroll()
+    world.check(phone.code(NOON))
+    sets_clock(world, -7200)
+    world.check(phone.wrong(NOON)[0], host_uid=ALICE.uid)
+    assert jumps(world) == []
 
 
 @pytest.mark.parametrize("answer", [None, "", "   ", "alice"])

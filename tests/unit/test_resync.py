@@ -12,7 +12,7 @@ from pam_totp import administration
 from pam_totp.account import Authenticator, AuthenticatorState
 from pam_totp.errors import ResyncError, UnknownAuthenticator
 from pam_totp.otp import Parameters
-from pam_totp.resync import REACH, Resynced, resync, second_step
+from pam_totp.resync import REACH, resync, second_step
 from pam_totp.secret import Secret
 from pam_totp.store.protocol import Change
 from pam_totp.verdict import Verdict
@@ -21,11 +21,13 @@ from tests.unit.world import NOON, Phone, World
 YEARS = 3 * 365 * 86_400
 
 
-def resynced(world: World, phone: Phone, beside: int, name: str = "phone") -> Resynced:
-    """Resynchronise with the code of so many steps away and the one before it."""
+def resynced(world: World, phone: Phone, beside: int, name: str = "phone") -> tuple[int, bool]:
+    """Resynchronise with the code of so many steps away and the one before it; return the
+    seconds that its clock is off, and whether used steps are open again."""
     now = world.clock.now
     codes = (phone.code(now, beside - 1), phone.code(now, beside))
-    return resync(world.store, "alice", name, codes, now=now, by="root")
+    done = resync(world.store, "alice", name, codes, now=now, by="root")
+    return done.drift, done.reopened
 
 
 def state_of(world: World) -> AuthenticatorState:
@@ -43,7 +45,7 @@ def test_a_device_whose_clock_is_off(world: World, beside: int) -> None:
     and both are spent; the true time's does not."""
     phone = world.enroll()
     assert world.check(phone.code(NOON, beside)) is Verdict.WRONG_CODE
-    assert resynced(world, phone, beside) == Resynced(30 * beside, reopened=False)
+    assert resynced(world, phone, beside) == (30 * beside, False)
     assert state_of(world).offset == beside
     for spent in (beside - 1, beside):
         world.clock.now += 1000  # nothing is repeated, and nothing locks
@@ -73,7 +75,7 @@ def test_a_device_whose_clock_is_right(world: World, beside: int) -> None:
     was set off before is not any more."""
     phone = world.enroll()
     resynced(world, phone, 50)
-    assert resynced(world, phone, beside) == Resynced(0, reopened=True)
+    assert resynced(world, phone, beside) == (0, True)
     assert state_of(world) == AuthenticatorState(int(NOON // 30) + beside)
 
 
@@ -98,7 +100,7 @@ def test_after_the_clock_was_years_ahead(world: World) -> None:
     assert world.check(phone.code(NOON + YEARS)) is Verdict.ACCEPTED
     world.clock.now = NOON
     assert world.check(phone.code(NOON)) is Verdict.REPLAYED_CODE
-    assert resynced(world, phone, 1) == Resynced(0, reopened=True)
+    assert resynced(world, phone, 1) == (0, True)
     assert world.check(phone.code(NOON, 1)) is Verdict.REPLAYED_CODE
     world.clock.now += 30
     assert world.check(phone.code(NOON, 2)) is Verdict.ACCEPTED
@@ -132,7 +134,7 @@ def test_only_the_one_that_was_named(world: World) -> None:
     with pytest.raises(ResyncError):
         resynced(world, phone, 3, name="tablet")
     assert world.store.look("alice").authenticators == before
-    assert resynced(world, tablet, 60, name="tablet").drift == 3600
+    assert resynced(world, tablet, 60, name="tablet") == (3600, False)
     changed = world.store.look("alice").authenticators
     assert sum(changed[id_] != before[id_] for id_ in before) == 1
 

@@ -187,6 +187,7 @@ class World:
     def __init__(self, directory: Path, keys: Keyring | None = None) -> None:
         self.directory = directory
         self.clock = Clock()
+        self.set_by = 0.0
         self.people: dict[str, Person] = {"alice": ALICE, "ALICE": ALICE, "bob": BOB}
         self.name_service_down = False
         self.groups: dict[str, bool | None] = {}
@@ -202,7 +203,12 @@ class World:
             member=self.member,
             policy=InForce(self.store, self.log),
             log=self.log,
+            since_boot=self.since_boot,
         )
+
+    def since_boot(self) -> float:
+        """Return a clock that goes with the other, until a test sets that one by `set_by`."""
+        return self.clock.now - self.set_by
 
     def log(self, _priority: int, line: str) -> None:
         """Keep a log line."""
