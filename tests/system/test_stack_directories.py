@@ -6,6 +6,7 @@ import itertools
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
@@ -23,13 +24,21 @@ from tests.system.lab.machine import (
 from tests.system.lab.person import Person
 from tests.system.lab.product import pam_totp
 from tests.system.lab.ssh import Sshd, is_in, is_refused
-from tests.system.lab.terminal import CODE
+from tests.system.lab.terminal import CODE, Terminal
 from tests.system.lab.wait import wait_for
 
 ASKED: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "unix-ldap": ldap.asked_by_nslcd,
     "unix-sss": ldap.asked_by_sssd,
 }
+
+KRB5 = """\
+[libdefaults]
+default_realm = LAB
+dns_lookup_kdc = false
+[realms]
+LAB = { kdc = 127.0.0.1:1 }
+"""
 
 _names = (f"dora{number}" for number in itertools.count(1))
 
@@ -69,11 +78,16 @@ def on(off: None, slapd: Slapd) -> Iterator[None]:
     slapd.start()
 
 
-@pytest.fixture(params=[False, True], ids=["", "shadow"])
-def dora(request: pytest.FixtureRequest, off: None) -> DirectoryPerson:
-    """Somebody enrolled whom the directory alone knows; whose `shadow` entry NSS shows too, of
-    whom pam_unix may say that it could not check."""
-    person = DirectoryPerson(next(_names), shadow=request.param)
+@pytest.fixture
+def dora(off: None) -> DirectoryPerson:
+    """Somebody enrolled whom the directory alone knows."""
+    return enrolled(shadow=False)
+
+
+def enrolled(*, shadow: bool) -> DirectoryPerson:
+    """Return somebody new of the directory's; with a `shadow` entry pam_unix may say of them
+    that it could not check."""
+    person = DirectoryPerson(next(_names), shadow=shadow)
     is_known(person)
     person.enroll()
     return person
@@ -93,9 +107,11 @@ def refused(sshd: Sshd, person: Someone, password: str) -> str:
         return client.transcript
 
 
-def test_people_of_the_directory(on: None, dora: DirectoryPerson, journal: Journal) -> None:
+@pytest.mark.parametrize("shadow", [False, True])
+def test_people_of_the_directory(on: None, journal: Journal, *, shadow: bool) -> None:
     """The directory's people are asked for the code, whichever of password and code is wrong,
     and wrong passwords count."""
+    dora = enrolled(shadow=shadow)
     asks_for_a_code(dora)
     assert journal.verdicts(dora.name) == ["accepted", "wrong-code", "wrong-password"]
     assert records.wrong_passwords(dora.name) == {"127.0.0.1": 1}
@@ -152,3 +168,27 @@ def gets_in(sshd: Sshd, person: DirectoryPerson) -> bool:
         client.types(person.fresh_code())
         is_in(client)
     return True
+
+
+@pytest.mark.parametrize("release", debian.RELEASES)
+def test_kerberos_without_its_server(
+    release: str, slapd: Slapd, person: Person, journal: Journal
+) -> None:
+    """Where pam_krb5 comes first and its server is away, the machine's own people log in at the
+    console, where one process does all of it, and a wrong password is refused."""
+    Path("/etc/krb5.conf").write_text(KRB5)
+    with debian.kept():
+        debian.put(release, "krb5-unix")
+        pam_totp("stack", "enable", "login", "--yes")
+        with Terminal("/bin/login") as console:
+            console.answers("login: ", person.name, hidden=False)
+            console.gives_password(person.password)
+            console.gives_code(person.fresh_code())
+            console.sees("$ ")
+        with Terminal("/bin/login") as console:
+            console.answers("login: ", person.name, hidden=False)
+            console.gives_password("wrong")
+            if console.sees(CODE, "Login incorrect") == 0:
+                console.types(person.fresh_code())
+                console.sees("Login incorrect")
+    assert journal.verdicts(person.name)[0] == "accepted"
