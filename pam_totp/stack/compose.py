@@ -108,10 +108,11 @@ def by_hand(tree: Tree, path: Path, text: str) -> None:
     """Raise ByHand if lines other than our blocks name our module."""
     for rule in tree.follow(pamfile.parse(text, path), "auth"):
         if rule.line.name == MODULE:
-            where = rule.through[0] if rule.through else rule.line
+            own = rule.through[0] if rule.through else rule.line
+            behind = f" ({rule.line.place})" if rule.through else ""
             raise ByHand(
-                f"{where.place}: asks for a code already, by a line that was written by hand: "
-                f"{where.text.expandtabs(1)}",
+                f"{own.place}: asks for a code already, by a line that was not written by "
+                f"`stack enable`: {own.text.expandtabs(1)}{behind}",
                 hint=f"to have it composed instead: pam-totp stack disable {path.name}, "
                 f"then: pam-totp stack enable {path.name}",
             )
