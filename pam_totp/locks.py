@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import syslog
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -52,6 +53,23 @@ def begun(account: str, source: str, before: Subject, made: Decision, now: float
         return {*of_state(account, state, now), *of_source(account, source, counted, now)}
 
     return held(made.state, made.source) - held(before.state, before.source)
+
+
+def announce(
+    made: Decision,
+    begun: set[TimedLock],
+    account: str,
+    log: audit.Log,
+    tell: Callable[[TimedLock], None],
+) -> None:
+    """Log the begin of each lock that a decision has begun, and tell of those that will end;
+    without an end it is the hard stop's."""
+    lock = made.state.lock
+    if lock is not None:
+        log(syslog.LOG_WARNING, begins_without_end(account, lock.by, lock.reason))
+    for timed in begun:
+        log(syslog.LOG_NOTICE, begins(timed))
+        tell(timed)
 
 
 def counter(kind: Kind, state: AccountState, source: Counter) -> Counter:

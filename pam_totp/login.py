@@ -7,7 +7,6 @@ before the password's module runs, `authfail` stands where the password was wron
 
 from __future__ import annotations
 
-import syslog
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -94,7 +93,7 @@ class Login:
             self._talk.ask(self._context.config.prompt_code)  # not looked at, and not spent
         if who.needs_code or who.unknown:
             return self._stepped(who, "", wrong_password)
-        return self._said(who, Verdict.WRONG_PASSWORD)
+        return self._note(who, Verdict.WRONG_PASSWORD)
 
     def _collect(self) -> Verdict:
         who = self._who()
@@ -150,10 +149,10 @@ class Login:
         if who.person is None:
             # A directory that has gone quiet looks like this, and so does an enrolled name in
             # a spelling that the password's module takes and NSS does not.
-            return self._said(who, Verdict.UNKNOWN_ACCOUNT)
+            return self._note(who, Verdict.UNKNOWN_ACCOUNT)
         others = self._other_names(who)
         if others:
-            return self._said(who, Verdict.OTHER_UID, detail=others)
+            return self._note(who, Verdict.OTHER_UID, others)
         return self._said(who, Verdict.NOT_NEEDED)
 
     def _other_names(self, who: Who) -> str:
@@ -176,7 +175,6 @@ class Login:
         spelled = parsed.recovery_code or parsed.text  # however it was spelled, it is the same
         seen_as = store.fingerprint(who.account, spelled) if spelled else ""
         attempt = Attempt(who.person, parsed, seen_as, now, who.source, who.door, who.place)
-
         begun: set[TimedLock] = set()
 
         def step(subject: Subject) -> tuple[Decision, Change]:
@@ -197,31 +195,20 @@ class Login:
             )
         verdict = self._said(who, made.verdict, made)
         if made.locks and not who.unknown:
-            self._locked(who, made, begun)
+            locks.announce(made, begun, who.account, self._context.log, self._context.lock_begun)
         return verdict
 
-    def _locked(self, who: Who, made: Decision, begun: set[TimedLock]) -> None:
-        """Log what locks have begun."""
-        lock, log = made.state.lock, self._context.log
-        if lock is not None:
-            line = locks.begins_without_end(who.account, lock.by, lock.reason)
-            log(syslog.LOG_WARNING, line)
-        for timed in begun:
-            log(syslog.LOG_NOTICE, locks.begins(timed))
-            self._context.lock_begun(timed)
-
-    def _note(self, who: Who, verdict: Verdict) -> Verdict:
+    def _note(self, who: Who, verdict: Verdict, detail: str = "") -> Verdict:
         """Keep an event of a refusal that changes nothing else."""
         if who.door is Door.ROOT:
-            now = self._context.now()
             made = Decision(verdict, who.state, Counter())
-            event = self._event(who, made, now)
+            event = replace(self._event(who, made, self._context.now()), detail=detail)
             self._context.store.step(
                 who.account,
                 "",
                 lambda subject: (None, Change(subject.state, subject.source, event)),
             )
-        return self._said(who, verdict)
+        return self._said(who, verdict, detail=detail)
 
     def _told(self, who: Who, verdict: Verdict) -> Verdict:
         """Tell the person why, where the policy wants that and root's stack has checked the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -37,7 +37,6 @@ _WHAT_NEXT: Final = {
     Verdict.OTHER_UID.value: _STATUS,
 }
 _VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
-_AT_ONCE: Final = 50  # more than others can cause meanwhile
 
 
 class NoService(PamTotpError):
@@ -95,12 +94,12 @@ def _rehearse(world: Context, login: Login, here: Callable[[str], str]) -> bool:
         raise NoService(
             f"there is no stack for {login.service!r}", hint=f"ls /etc/pam.d; {_SHOW_STACK}"
         )
-    began = world.now()
+    before = _newest(world)
     with terminal(f"{PROGRAM} test, at a terminal") as person:
         person.show(f"A real login to {plain(login.service)} as {_who(login)}:")
         person.show("a right code is used up by it, and what is wrong counts.\n")
         steps = application.log_in(login.service, login.user, login.items, _asks(person))
-    verdict = _verdict(world, login, began)
+    verdict = _verdict(world, login, before)
     _tell(login, steps, verdict)
     if not steps[-1].succeeded or not _asks_us(login.service):
         hint(here(_what_next(login, steps, verdict)))
@@ -126,15 +125,17 @@ def _asks(person: Terminal) -> Converse:
     return converse
 
 
-def _verdict(world: Context, login: Login, since: float) -> Event | None:
+def _newest(world: Context) -> int:
+    """Return the number of the newest event."""
+    return max((event.id for event in world.store.events(limit=1)), default=0)
+
+
+def _verdict(world: Context, login: Login, after: int) -> Event | None:
     """Return the last verdict on this login, None if none was kept."""
-    store: Any = world.store
     found = [
         event
-        for event in store.events(_account(world, login.user), _AT_ONCE)
-        if event.at >= since
-        and event.what in _VERDICTS
-        and (event.service, event.rhost) == (login.service, login.rhost)
+        for event in world.store.events(_account(world, login.user), after=after)
+        if event.what in _VERDICTS and (event.service, event.rhost) == (login.service, login.rhost)
     ]
     return found[-1] if found else None
 

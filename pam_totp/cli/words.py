@@ -31,8 +31,8 @@ VERDICTS: Final = {
 }
 
 _ACTS: Final = {
-    "enrolled": "enrolled authenticator {}",
-    "lock": "locked by an administrator",
+    "enrolled": "authenticator {} enrolled",
+    "lock": "locked",
     "unlock": "unlocked; failures forgotten",
     "reset": "authenticators and recovery codes removed",
 }

@@ -141,11 +141,17 @@ class DirectoryStore:
             return [rows.name_of(key) for key in rows.enrolled_as(connection, uid)]
 
     def events(
-        self, account: str | None = None, limit: int = 100, *, since: float = 0.0, after: int = 0
+        self,
+        account: str | None = None,
+        limit: int = 100,
+        *,
+        since: float = 0.0,
+        after: int = 0,
+        before: int | None = None,
     ) -> list[Event]:
         key = None if account is None else rows.key_of(account)
         with self._database.looking() as connection:
-            return rows.events(connection, key, limit, since, after)
+            return rows.events(connection, key, limit, since=since, after=after, before=before)
 
     def policies(self, limit: int) -> list[PolicyRecord]:
         with self._database.looking() as connection:

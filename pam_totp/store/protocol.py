@@ -78,10 +78,16 @@ class Store(Protocol):
         """Return the accounts that have enrolled for this uid."""
 
     def events(
-        self, account: str | None = None, limit: int = 100, *, since: float = 0.0, after: int = 0
+        self,
+        account: str | None = None,
+        limit: int = 100,
+        *,
+        since: float = 0.0,
+        after: int = 0,
+        before: int | None = None,
     ) -> list[Event]:
         """Return the newest events, of one account or of all, the oldest of them first; only
-        those at or after `since` (UTC seconds) whose id is above `after`."""
+        those at or after `since` (UTC seconds) whose id is above `after` and below `before`."""
 
     def policies(self, limit: int) -> list[PolicyRecord]:
         """Return the newest versions of the policy, the newest first."""

@@ -38,6 +38,12 @@ SELECT
     (SELECT counter FROM source WHERE account = ?1 AND source = ?2)
 """
 
+_LAST: Final = (1 << 63) - 1
+_EVENTS: Final = """
+SELECT id, at, account, what, service, rhost, tty, authenticator, detail, actor FROM event
+WHERE {} at >= ?1 AND id > ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4
+"""
+
 
 def key_of(account: str) -> str:
     """Return an account's name as key and file name: percent-encoded and without a leading
@@ -181,16 +187,21 @@ def _retention(connection: sqlite3.Connection) -> tuple[int, int]:
     return Policy().everywhere("events-days"), Policy().everywhere("events-kept")
 
 
-def events(
-    connection: sqlite3.Connection, key: str | None, limit: int, since: float, after: int
+def events(  # noqa: PLR0913 -- what may be asked of them
+    connection: sqlite3.Connection,
+    key: str | None,
+    limit: int,
+    *,
+    since: float,
+    after: int,
+    before: int | None,
 ) -> list[Event]:
     """Return the newest events, of one account or of all, the oldest of them first; only those
-    at or after `since` (seconds) whose id is above `after`."""
+    at or after `since` (seconds) whose id is above `after` and below `before`."""
+    account = "" if key is None else "account = ?5 AND"  # a condition that its index serves
+    values = (since, after, before or _LAST, limit)
     found = connection.execute(
-        "SELECT id, at, account, what, service, rhost, tty, authenticator, detail, actor "
-        "FROM event WHERE (?1 IS NULL OR account = ?1) AND at >= ?2 AND id > ?3 "
-        "ORDER BY id DESC LIMIT ?4",
-        (key, since, after, limit),
+        _EVENTS.format(account), values if key is None else (*values, key)
     ).fetchall()
     return [_event(*row) for row in found[::-1]]
 

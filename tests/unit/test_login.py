@@ -466,3 +466,30 @@ def test_only_acceptance_is_success(verdict: Verdict) -> None:
     expected = {Verdict.ACCEPTED: 0, Verdict.UNAVAILABLE: 9, **ignored}
     assert out.pam_code == expected.get(verdict, 7)
     assert out.delayed == (verdict in REFUSALS - {Verdict.UNAVAILABLE})
+
+
+def test_the_hard_stop_is_a_lock_that_begins(world: World) -> None:
+    """The lock that only an administrator lifts is logged as one, with who it was and why."""
+    phone = world.enroll()
+    world.sets("hard-stop=10", "lockout-failures=100")
+    for code in phone.wrong(NOON, 10):
+        world.check(code)
+    assert [line for line in world.lines if line.startswith("lock=")] == world.lines[-1:]
+    begins = 'lock=begins account=alice kind=administrator by=pam-totp reason="10 wrong codes'
+    assert world.lines[-1].startswith(begins)
+
+
+def test_every_refusal_is_kept(world: World) -> None:
+    """A refusal that counts nothing is found again among the events, with where it came from."""
+    wrong = Talk("bob", service="openvpn")
+    assert world.login(wrong).wrong_password() is Verdict.WRONG_PASSWORD
+    assert world.login(Talk("nobody")).check() is Verdict.UNKNOWN_ACCOUNT
+    world.enroll()
+    world.people["toor"] = Person("toor", ALICE.uid)
+    assert world.login(Talk("toor")).check() is Verdict.OTHER_UID
+    kept = [(e.account, e.what, e.service, e.detail) for e in world.events(None) if not e.actor]
+    assert kept == [
+        ("bob", "wrong-password", "openvpn", ""),
+        ("nobody", "unknown-account", "sshd", ""),
+        ("toor", "other-uid", "sshd", f"uid {ALICE.uid} has enrolled as alice"),
+    ]

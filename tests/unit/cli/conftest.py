@@ -17,11 +17,13 @@ from pam_totp import config, context
 from pam_totp.cli.main import main
 from pam_totp.otp import Parameters, hotp, step_at
 from pam_totp.secret import Secret
+from pam_totp.store.directory import DirectoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pam_totp.context import Context
+    from pam_totp.store.seal import Keyring
 
 REPOSITORY = Path(__file__).parents[3]
 ENTRY = (
@@ -89,6 +91,21 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
     return lines
+
+
+@pytest.fixture(autouse=True)
+def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what commands that run in this process leave open: their end would."""
+    opened: list[DirectoryStore] = []
+
+    def opening(path: Path, keys: Keyring) -> DirectoryStore:
+        opened.append(DirectoryStore(path, keys))
+        return opened[-1]
+
+    monkeypatch.setattr(context, "DirectoryStore", opening)
+    yield
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture(name="bare")
