@@ -12,6 +12,7 @@ import errno
 import os
 import pwd
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from pam_totp.account import Person
@@ -75,7 +76,11 @@ def lookup(name: str) -> Person | None:
     return _looked_up(_getpwnam_r, _Passwd, name, person, "passwd")
 
 
-def group(name: str) -> tuple[str, int, frozenset[str]] | None:
+Group = tuple[str, int, frozenset[str]]
+"""A group's name, id and listed members."""
+
+
+def group(name: str) -> Group | None:
     """Return a group's name, id and listed members, None if NSS knows that there is none.
 
     Raises NameServiceError if NSS could not say.
@@ -91,21 +96,43 @@ def member(person: Person, name: str) -> bool | None:
     """Whether a person is in a group, the primary one included; None if that cannot be told,
     because NSS does not find the group: one that is gone and a directory that is down look
     the same."""
-    try:
-        found = group(name)
-    except NameServiceError:
-        return None
-    if found is None:
-        return None
-    _, gid, listed = found
-    # Some name services list no members, and others no groups of a member: either will do.
-    return gid == person.gid or person.name in listed or gid in _groups(person)
+    return _belongs(person, _found(name), _groups)
+
+
+class Memberships:
+    """`member` for one command, which asks about many: each group, and each person's list of
+    groups, is looked up once."""
+
+    def __init__(self) -> None:
+        self._found = cache(_found)
+        self._groups = cache(_groups)
+
+    def __call__(self, person: Person, name: str) -> bool | None:
+        return _belongs(person, self._found(name), self._groups)
 
 
 def everyone() -> Iterator[Person]:
     """Yield the people that NSS lists; a directory may list none of its own."""
     for entry in pwd.getpwall():
         yield Person(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _found(name: str) -> Group | None:
+    """Return a group, None where it cannot be told."""
+    try:
+        return group(name)
+    except NameServiceError:
+        return None
+
+
+def _belongs(
+    person: Person, found: Group | None, groups: Callable[[Person], list[int]]
+) -> bool | None:
+    if found is None:
+        return None
+    _, gid, listed = found
+    # Some name services list no members, and others no groups of a member: either will do.
+    return gid == person.gid or person.name in listed or gid in groups(person)
 
 
 def _groups(person: Person) -> list[int]:

@@ -8,9 +8,10 @@ import re
 import shlex
 import syslog
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pam_totp import administration, audit, config, context
+from pam_totp import administration, audit, config, context, nss
 from pam_totp.cli import origin
 from pam_totp.config import Config
 from pam_totp.context import Context
@@ -51,7 +52,8 @@ class Administrator:
 
     def context(self) -> Context:
         """Return the host's context, its store open.  Raises PamTotpError with what to do."""
-        return context.from_config(self.config())
+        # A command may ask of many people who is in which group.
+        return replace(context.from_config(self.config()), member=nss.Memberships())
 
     @property
     def name(self) -> str:

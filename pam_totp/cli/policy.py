@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pam_totp import governance
-from pam_totp.cli import policy_change, policy_view
+from pam_totp.cli import policy_change, policy_explain, policy_view
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.policy_change import Manner
 from pam_totp.governance import without
@@ -104,6 +104,32 @@ def unset(  # noqa: PLR0913 -- one parameter for each option
 def show(administrator: Administrator) -> None:
     """Show the rules, the least specific first, and the defaults in force."""
     policy_view.show(governance.basis(administrator.context().store))
+
+
+@policy.command()
+@click.argument("user")
+@click.option("--service", metavar="SERVICE", help="The PAM service that is logged in to.")
+@click.option("--from", "address", metavar="ADDRESS", help="Where the login is from.")
+@click.option(
+    "--key", "name", default="mfa", show_default=True, metavar="KEY", help="Which key, or all."
+)
+@click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
+@click.pass_obj
+def explain(  # noqa: PLR0913 -- one parameter for each option
+    administrator: Administrator,
+    user: str,
+    *,
+    service: str | None,
+    address: str | None,
+    name: str,
+    as_json: bool,
+) -> None:
+    """Say what becomes of a login of USER, each rule about it, and which one won."""
+    asked = policy_explain.question(administrator.context(), user, service, address)
+    if as_json:
+        click.echo(policy_explain.as_json(asked, name))
+    else:
+        policy_explain.show(asked, name)
 
 
 def _words(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import click
 
 from pam_totp import governance, nss
+from pam_totp.cli import policy_impact
 from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.terminal import confirm, plain, say
 from pam_totp.context import Context
@@ -45,8 +46,9 @@ def make(
     if not found.worth_keeping:
         click.echo("nothing to change")
         return
-    for line in found.words:
-        click.echo(plain(line))
+    seen = policy_impact.outlook(world, found, administrator.name)
+    policy_impact.show(seen)
+    policy_impact.check(seen, force=manner.force)
     confirm("Put this in force?", yes=manner.yes, instead=administrator.again("--yes"))
     signed = Signature(administrator.name, administrator.origin, world.now(), manner.note)
     noted(world, governance.keep(world.store, found, signed))

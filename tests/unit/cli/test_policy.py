@@ -1,4 +1,4 @@
-"""`pam-totp policy`: set, unset, show."""
+"""`pam-totp policy`: set, unset, show, explain."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pam_totp.cli import policy_impact
+
 if TYPE_CHECKING:
     from .conftest import Host
+
+
+@pytest.fixture(autouse=True)
+def services(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The services of this host whose stacks use the module: none, until a test adds some."""
+    using: list[str] = []
+    monkeypatch.setattr(policy_impact, "services_using_module", lambda: using)
+    monkeypatch.setenv("SUDO_USER", "root")
+    return using
 
 
 def test_a_key_is_set_and_in_force(host: Host, log_lines: list[str]) -> None:
@@ -66,3 +77,181 @@ def test_what_is_shown(host: Host) -> None:
         "everybody, from 192.0.2.0/24:\n  mfa  off\n\n"
         "not set, and so for everybody:\n  mfa                optional\n"
     )
+
+
+def test_what_it_does_is_said_first(host: Host, services: list[str]) -> None:
+    """Who would be refused, where and from when is said before the change takes effect."""
+    host.does("enroll", "root", "--no-confirm")
+    services += ["sshd", "su"]
+    group = ("--group", "daemon", "--yes")
+    done = host.does("policy", "set", "mfa=required", *group, "--note", "since the incident")
+    assert done.out == (
+        "mfa=required for group daemon\n\nsshd: would be refused: daemon\n"
+        "in force from the next login on\n"
+    )
+    assert "su: pam_totp is used, and not named by services=: nobody is asked there" in done.err
+    done = host.does("policy", "set", "mfa-from=2099-02-01", *group)
+    assert "sshd: no longer refused, and not asked for a code: daemon\n" in done.out
+    assert "sshd, from 2099-02-01 on: would be refused: daemon" not in done.out  # as before
+    done = host.does("policy", "set", "mfa=off", "--user", "daemon", "--yes")
+    assert host.does("policy", "unset", "--user", "daemon", "--yes").out.splitlines()[0] == (
+        "mfa unset for user daemon"
+    )
+
+
+def test_what_has_no_effect_is_said(host: Host, services: list[str]) -> None:
+    """A rule over which another wins, and a key whose part does not exist yet, are named."""
+    services += ["sshd"]
+    host.does("policy", "set", "mfa=off", "--user", "daemon", "--yes")
+    done = host.does("policy", "set", "mfa=required", "--group", "daemon", "--yes")
+    assert (
+        "mfa=required for group daemon has no effect for daemon: over it is mfa=off for user daemon"
+    ) in done.err
+    done = host.does("policy", "set", "unenrolled=enroll", "--yes")
+    assert "this release does not enroll within a login yet" in done.err
+
+
+def test_who_locks_himself_out_is_stopped(host: Host, services: list[str]) -> None:
+    """A change that refuses its author wants --force; one to come is made, with a warning."""
+    services += ["sshd", "login"]
+    words = ("policy", "set", "mfa=required", "--user", "root", "--yes")
+    done = host.run(*words)
+    assert done.code == 1
+    assert "this would refuse you, root, at sshd, login: you have not enrolled" in done.err
+    assert done.err.endswith("enroll root; or, all the same, with --force\n")
+    assert host.world().policy().rules == ()
+    done = host.does(*words, "mfa-from=2099-02-01")
+    assert "from 2099-02-01 on this refuses you, root" in done.err
+    assert "sshd, login, from 2099-02-01 on: would be refused: root" in done.out
+    host.does("policy", "set", "mfa=required", "--user", "root", "--yes", "--force")
+
+
+def test_the_last_administrator_is_not_locked_out(
+    host: Host, services: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change after which no administrator could log in wants --force, whoever makes it."""
+    monkeypatch.setenv("SUDO_USER", "daemon")
+    host.does("enroll", "daemon", "--no-confirm")
+    services += ["sshd"]
+    done = host.run("policy", "set", "mfa=required", "--yes")
+    assert done.code == 1
+    assert "no administrator could log in at sshd any more: of root" in done.err
+    host.does("enroll", "root", "--no-confirm")
+    host.does("policy", "set", "mfa=required", "--yes")
+
+
+def test_a_question_is_asked(host: Host) -> None:
+    """Without --yes a person is asked, and only "yes" changes anything."""
+    for answer, code in (("n", 1), ("y", 0)):
+        assert len(host.world().store.policies(9)) == 1
+        person = host.at_terminal("policy", "set", "grace=15m")
+        person.expect(r"Put this in force\? \[y/N\] ")
+        person.sendline(answer)
+        person.expect("nothing was changed" if code else "in force")
+        person.wait()
+        assert person.exitstatus == code
+    assert host.world().policy().rules[0].values == {"grace": 900}
+
+
+def test_nobody_to_ask(host: Host) -> None:
+    """Where nobody can be asked, the hint is the same line, and does not ask."""
+    log = host.data.parent / "log"
+    person = host.at_terminal(
+        "policy", "set", "grace=15m", "--user", "root", through=f'setsid -w "$@" 2>{log}'
+    )
+    person.wait()
+    assert person.exitstatus == 1
+    assert log.read_text().endswith(
+        f"hint: pam-totp --config {host.path} policy set grace=15m --user root --yes\n"
+    )
+
+
+EXPLAINED = [
+    (("root",), "is not asked for a code: mfa=optional (default), and root has not enrolled"),
+    (
+        ("daemon", "--service", "sshd", "--from", "192.0.2.7"),
+        "must use a code at sshd from 192.0.2.7: mfa=required for group daemon (since 2020-02-01)",
+    ),
+    (
+        ("bin", "--service", "sshd"),
+        "is refused at sshd: mfa=required for user bin, and bin has not enrolled",
+    ),
+    (
+        ("daemon", "--from", "198.51.100.9"),
+        "is not asked for a code from 198.51.100.9: mfa=off for everybody, from 198.51.100.0/24",
+    ),
+    (
+        ("root", "--service", "cron"),
+        "is not asked at cron: services=sshd,login,openvpn (default)",
+    ),
+    (
+        ("no-such-user",),
+        "is refused: neither NSS nor the store knows that name, and the strictest rules hold",
+    ),
+    (
+        ("sys", "--service", "login"),
+        "is not asked for a code at login: mfa=required for user sys (from 2099-02-01 on, and until then optional), and sys has not enrolled",  # noqa: E501
+    ),
+    (("root", "--key", "grace"), ": grace=0 (default)"),
+    (("daemon", "--key", "grace"), ": grace=15m for group daemon"),
+]
+
+
+def test_why_a_login_is_as_it_is(host: Host) -> None:
+    """`explain` ends in one sentence, which names the rule that won."""
+    host.does("enroll", "daemon", "--no-confirm")
+    since = ("mfa=required", "mfa-from=2020-02-01", "grace=15m")
+    host.does("policy", "set", *since, "--group", "daemon", "--yes")
+    host.does("policy", "set", "mfa=required", "--user", "bin", "--yes")
+    host.does("policy", "set", "mfa=required", "mfa-from=2099-02-01", "--user", "sys", "--yes")
+    host.does("policy", "set", "mfa=off", "--from", "198.51.100.0/24", "--yes")
+    for words, sentence in EXPLAINED:
+        last = host.does("policy", "explain", *words).out.splitlines()[-1]
+        assert last == f"{words[0]}{sentence if sentence[0] == ':' else f' {sentence}'}"
+    host.does("lock", "daemon", "--yes", "--reason", "lost phone")
+    done = host.does("policy", "explain", "daemon", "--service", "sshd")
+    assert done.out.endswith("daemon is refused at sshd: locked by root (lost phone)\n")
+
+
+def test_each_rule_is_shown(host: Host) -> None:
+    """The table has each rule that says something of the key, whether it applies, and why one
+    won; scripts read the same."""
+    host.does("policy", "set", "mfa=required", "--group", "daemon", "--yes")
+    host.does("policy", "set", "mfa=off", "--user", "daemon", "--yes")
+    host.does("policy", "set", "mfa=off", "--from", "198.51.100.0/24", "--yes")
+    host.does("policy", "set", "mfa=required", "--group", "gone", "--yes", "--force")
+    words = ("policy", "explain", "daemon", "--service", "sshd")
+    rows = [" ".join(line.split()) for line in host.does(*words).out.splitlines()]
+    assert rows[2:7] == [
+        "default optional yes",
+        "group daemon required yes",
+        "group gone required cannot be told: NSS does not say who is in gone",
+        "user daemon off yes won: more specific than group daemon",
+        "everybody, from 198.51.100.0/24 off cannot be told: there is no address",
+    ]
+    found = host.does(*words, "--json").json
+    assert (found["account"], found["service"], found["standing"]) == (
+        "daemon",
+        "sshd",
+        "not asked",
+    )
+    mfa = found["keys"]["mfa"]
+    assert (mfa["value"], mfa["rule"]) == ("off", "user daemon")
+    assert [rule["applies"] for rule in mfa["rules"]] == [True, None, True, None]
+    every = host.does(*words, "--json", "--key", "all").json["keys"]
+    assert (every["grace"]["value"], every["grace"]["rule"]) == ("0", None)
+    assert "hard-stop" in host.does(*words, "--key", "all").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("root", "--from", "host.example"), "--from: expected an address like 192.0.2.7"),
+        (("root", "--key", "colour"), "unknown key 'colour'\nhint: known: mfa, "),
+    ],
+)
+def test_what_cannot_be_explained(host: Host, words: tuple[str, ...], said: str) -> None:
+    """A question that cannot be asked is refused with the expected form."""
+    done = host.run("policy", "explain", *words)
+    assert done.code == 1
+    assert said in done.err
