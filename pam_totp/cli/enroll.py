@@ -22,6 +22,7 @@ from pam_totp.errors import EnrollmentError
 from pam_totp.otp import ALGORITHMS, DIGITS, PERIODS, Parameters
 
 _TRIES: Final = 3
+_PROMPT: Final = "Code that the app shows now: "
 _USUAL: Final = Parameters()
 
 
@@ -144,7 +145,7 @@ class Enrollment:
         for tries_left in reversed(range(_TRIES)):
             typed = ""
             while not typed:
-                typed = person.ask("Code: ")
+                typed = person.ask(_PROMPT)
             now = self._world.now()
             step = enrollment.proves(self._draft, typed, now, WINDOW)
             if step is not None:
@@ -175,23 +176,25 @@ class Enrollment:
             person.show("This machine's clock is not synchronised; it may be that one: timedatectl")
 
     def _show(self, out: Terminal, *, draw: bool) -> None:
-        """Show what the app needs; the QR code last, so that it stands above the prompt."""
+        """Show what the app needs: a QR code with the key below it, so that both still stand
+        above the prompt on a screen of 24 lines; the URI only where no QR code is."""
         key = authenticators.in_groups(authenticators.base32(self._draft.authenticator.secret))
         out.show(f"Account: {plain(self._account)}   Issuer: {plain(self._world.config.issuer)}")
-        out.show(f"Key:     {key}")
-        out.show(f"URI:     {self._uri}")
-        out.show()
-        if draw and self._manner.qr is not False:
-            self._draw(out)
+        if self._manner.confirm:
+            out.show("Scan this with an authenticator app, or type the key into one.")
+        drawn = draw and self._manner.qr is not False and self._draw(out)
+        out.show(f"Key:     {key}" + "   (Ctrl-C keeps nothing)" * self._manner.confirm)
+        if not drawn:
+            out.show(f"URI:     {self._uri}")
 
-    def _draw(self, out: Terminal) -> None:
+    def _draw(self, out: Terminal) -> bool:
+        """Show the QR code; return False where it cannot be seen."""
         lines, columns = qr.draw(self._uri)
         if self._manner.qr or out.can_show(lines, columns):
             out.show(lines)
-        else:
-            out.show(f"(The QR code needs a terminal with {columns} columns and colours.)")
-        if self._manner.confirm:
-            out.show("Scan it with an authenticator app, or type the key into one.")
+            return True
+        out.show(f"(The QR code needs a terminal with {columns} columns and colours.)")
+        return False
 
     def _show_recovery_codes(self, out: Terminal) -> None:
         codes = self._draft.recovery_codes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from pam_totp import nss
-from pam_totp.cli.administrator import Administrator
+from pam_totp.cli.administrator import Administrator, noted
 from pam_totp.cli.terminal import Terminal, say, terminal
 from pam_totp.errors import PolicyError
 from pam_totp.event import Event
@@ -56,6 +56,7 @@ class FirstPolicy:
         event = Event(now, "", "policy", detail=said, actor=actor)
         record = PolicyRecord(newest.id, now, actor, "", "setup", to_text(policy))
         world.store.change_policy(record, event)
+        noted(world, event)
 
     def _ask(self, person: Terminal) -> None:
         if self._services is None:

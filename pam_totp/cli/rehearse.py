@@ -18,6 +18,7 @@ from pam_totp.cli.words import words
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError
 from pam_totp.event import Event
+from pam_totp.policy.resolve import asks_in
 from pam_totp.stack import MODULE, StackError, Tree
 from pam_totp.verdict import Verdict
 
@@ -100,7 +101,7 @@ def _rehearse(world: Context, login: Login, here: Callable[[str], str]) -> bool:
         person.show("a right code is used up by it, and what is wrong counts.\n")
         steps = application.log_in(login.service, login.user, login.items, _asks(person))
     verdict = _verdict(world, login, before)
-    _tell(login, steps, verdict)
+    _tell(world, login, steps, verdict)
     if not steps[-1].succeeded or not _asks_us(login.service):
         hint(here(_what_next(login, steps, verdict)))
     return steps[-1].succeeded
@@ -148,12 +149,12 @@ def _account(world: Context, user: str) -> str:
     return person.name if person else user
 
 
-def _tell(login: Login, steps: list[Step], verdict: Event | None) -> None:
+def _tell(world: Context, login: Login, steps: list[Step], verdict: Event | None) -> None:
     width = max(len(step.name) for step in steps)
     for step in steps:
         click.echo(f"{step.name:{width}}  {step.words}")
     came = "let in" if steps[-1].succeeded else "refused"
-    because = _without_verdict(login, steps)
+    because = _without_verdict(world, login, steps)
     if verdict:
         because = "; ".join(filter(None, (words(verdict), verdict.detail)))
     if verdict and steps[0].succeeded != steps[-1].succeeded:
@@ -161,10 +162,12 @@ def _tell(login: Login, steps: list[Step], verdict: Event | None) -> None:
     click.echo(f"{plain(login.user)}: {came}: {plain(because)}")
 
 
-def _without_verdict(login: Login, steps: list[Step]) -> str:
+def _without_verdict(world: Context, login: Login, steps: list[Step]) -> str:
     """Say what it means that pam_totp has kept no verdict."""
     if not _asks_us(login.service):
         return f"{login.service} does not ask pam_totp"
+    if not asks_in(world.policy(), login.service):
+        return f"the policy does not name {login.service}, so pam_totp has no say there"
     if steps[-1].succeeded:
         return "no code was needed"
     return "the password was wrong, or another module of the stack refused"

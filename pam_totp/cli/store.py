@@ -7,12 +7,13 @@ import os
 import click
 
 from pam_totp import administration, clock, keyfile
-from pam_totp.cli.administrator import Administrator
+from pam_totp.cli.administrator import Administrator, noted
 from pam_totp.cli.terminal import confirm, many, plain, say
 from pam_totp.config import Config
 from pam_totp.context import Context, from_config
 from pam_totp.decide import Rules
 from pam_totp.errors import StoreError
+from pam_totp.event import Event
 from pam_totp.store import founding, trust
 from pam_totp.store.directory import SECRETS
 
@@ -52,8 +53,10 @@ def renew(administrator: Administrator, *, yes: bool) -> None:
         lambda credentials, state: administration.spend(credentials, state, now, rules),
         now,
     )
-    click.echo(f"renewed, {many(renewed, 'account')}; logins go on with the next code")
-    _name_the_damaged(from_config(loaded), now)
+    world, said = from_config(loaded), many(renewed, "account")
+    noted(world, Event(now, "", "renew", detail=said, actor=administrator.name))
+    click.echo(f"renewed, {said}; logins go on with the next code")
+    _name_the_damaged(world, now)
 
 
 def _whole(loaded: Config) -> bool:

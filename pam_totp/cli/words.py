@@ -34,6 +34,8 @@ _ACTS: Final = {
     "enrolled": "authenticator {} enrolled",
     "lock": "locked",
     "unlock": "unlocked; failures forgotten",
+    "resync": "authenticator {} set to its device's clock",
+    "policy": "policy changed",
     "reset": "authenticators and recovery codes removed",
 }
 _BY_RECOVERY_CODE: Final = "recovery-code"

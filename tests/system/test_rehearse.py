@@ -13,7 +13,7 @@ import pytest
 from tests.system.lab import host, records, stacks
 from tests.system.lab.journal import Journal
 from tests.system.lab.person import Person
-from tests.system.lab.product import COMMAND, Service
+from tests.system.lab.product import COMMAND, Service, pam_totp
 from tests.system.lab.terminal import Terminal
 
 STACK: Final = "lab-rehearsal"
@@ -141,6 +141,18 @@ def test_messages(newcomer: Person, tmp_path: Path) -> None:
     finally:
         NOLOGIN.unlink()
     assert "lab-says does not ask pam_totp" in terminal.transcript
+
+
+def test_a_service_that_the_policy_does_not_name(person: Person) -> None:
+    """Where the stack asks pam_totp and the policy gives it no say, that is what is said."""
+    pam_totp("policy", "set", "services=sshd", "--yes", "--force")
+    try:
+        with rehearsal(STACK, person.name) as terminal:
+            terminal.gives_password(person.password)
+            assert terminal.ends() == 0
+    finally:
+        pam_totp("policy", "set", "services=all", "--yes", "--force")
+    assert f"the policy does not name {STACK}" in terminal.transcript
 
 
 def test_refused_by_the_account_line(person: Person) -> None:

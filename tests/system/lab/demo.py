@@ -47,9 +47,9 @@ def enroll(person: Person) -> Phone:
     """Enroll as a person does: scan, type the code, keep the recovery codes."""
     tell("The account `demo` enrolls: sudo pam-totp enroll demo")
     with Terminal(COMMAND, "enroll", person.name, environment={"TERM": "xterm"}) as terminal:
-        terminal.sees("Code: ")
-        (secret,) = re.findall(r"secret=([A-Z2-7]+)", terminal.transcript.replace("\r\n", ""))
-        phone = Phone(secret, [])
+        terminal.sees("Code that the app shows now: ")
+        (key,) = re.findall(r"Key: +((?:[A-Z2-7]{4} ){8})", terminal.transcript)
+        phone = Phone(key.replace(" ", ""), [])
         terminal.types(phone.fresh_code())
         assert terminal.ends() == 0, terminal.transcript
         show(terminal.transcript)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .conftest import Host
 
+PROMPT = "Code that the app shows now: "
 RECOVERY_CODE = re.compile(r"\brc-\w{5}-\w{5}-\w{5}\b")
 
 
@@ -93,12 +94,12 @@ def test_a_person_enrolls(host: Host, code_of: Callable[[str, float], str]) -> N
     person = host.at_terminal("enroll", "daemon")
     secret = shown_secret(person)
     for _ in range(2):
-        person.expect("Code: ")
+        person.expect(PROMPT)
         person.sendline("12 34")
         person.expect("Wrong. Type what the app shows now.")
-    person.expect("Code: ")
+    person.expect(PROMPT)
     person.sendline("")
-    person.expect("Code: ")
+    person.expect(PROMPT)
     person.sendline(f" {code_of(secret, time.time())} ")
     person.expect("Right: enrolled. This code is used up")
     person.expect("daemon: enrolled")
@@ -114,11 +115,11 @@ def test_a_phone_whose_clock_is_off(host: Host, code_of: Callable[[str, float], 
     the code of now enrolls."""
     person = host.at_terminal("enroll", "daemon")
     secret = shown_secret(person)
-    person.expect("Code: ")
+    person.expect(PROMPT)
     person.sendline(code_of(secret, time.time() - 240))
     person.expect("Wrong: your phone's clock is 4 minutes slow. Set it to automatic time")
     unsure = "This machine's clock is not synchronised"
-    person.expect("Code: ")
+    person.expect(PROMPT)
     assert (unsure in (person.before or "")) == (clock.synchronised() is False)
     person.sendline(code_of(secret, time.time()))
     person.expect("daemon: enrolled")
@@ -131,7 +132,7 @@ def test_three_wrong_codes_keep_nothing(host: Host) -> None:
     """Without a right code nobody is enrolled, and the way on is said."""
     person = host.at_terminal("enroll", "daemon")
     for _ in range(3):
-        person.expect("Code: ")
+        person.expect(PROMPT)
         person.sendline("wrong")
     person.expect("daemon was not enrolled: 3 wrong codes")
     person.expect("hint: pam-totp --config .* enroll daemon")
@@ -142,7 +143,7 @@ def test_three_wrong_codes_keep_nothing(host: Host) -> None:
 def test_ctrl_c_keeps_nothing(host: Host) -> None:
     """Ctrl-C at the prompt ends with 130 and leaves no trace."""
     person = host.at_terminal("enroll", "daemon")
-    person.expect("Code: ")
+    person.expect(PROMPT)
     person.sendintr()
     assert ended(person) == 130
     assert host.does("status", "--json").json == []
@@ -153,7 +154,7 @@ def test_secrets_go_to_the_terminal_and_not_to_a_pipe(host: Host) -> None:
     log = host.data.parent / "log"
     person = host.at_terminal("enroll", "daemon", through=f'exec "$@" >{log} 2>&1')
     shown_secret(person)
-    person.expect("Code: ")
+    person.expect(PROMPT)
     person.sendeof()
     assert ended(person) == 1
     assert log.read_text() == "pam-totp: no answer; nothing was changed\n"
@@ -177,11 +178,28 @@ def test_the_drawing_is_the_code() -> None:
 
 
 def test_a_usual_account_fits_the_screen() -> None:
-    """QR code, one line and the prompt fit into 24 lines for a usual account."""
+    """QR code, key and prompt fit into 24 lines of 80 columns for a usual account."""
     uri = f"otpauth://totp/vpn.example.com:alice?secret={'A' * 32}&issuer=vpn.example.com"
     drawn, columns = qr.draw(uri)
     assert len(drawn.splitlines()) <= 22
     assert columns <= 80
+
+
+def test_what_is_above_the_prompt(host: Host) -> None:
+    """At the prompt the QR code stands above the key, with nothing between, and no URI; where
+    there is no QR code, the URI is shown."""
+    person = host.at_terminal("enroll", "daemon")
+    person.expect(PROMPT)
+    *_, last_of_code, key, rest = (person.before or "").split("\r\n")
+    assert "\u2580" in last_of_code or "\u2588" in last_of_code
+    assert (key[:5], len(key) <= 80, rest) == ("Key: ", True, "")
+    assert "otpauth:" not in (person.before or "")
+    person.sendintr()
+    assert ended(person) == 130
+    person = host.at_terminal("enroll", "daemon", "--no-qr")
+    person.expect(r"URI: +otpauth://totp/\S+\r\n" + PROMPT)
+    person.sendintr()
+    assert ended(person) == 130
 
 
 def test_the_record_says_who_it_was(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,14 +209,14 @@ def test_the_record_says_who_it_was(host: Host, monkeypatch: pytest.MonkeyPatch)
     expected = "carol" if os.geteuid() == 0 else Administrator([]).name
     host.does("enroll", "daemon", "--no-confirm")
     world = host.world()
-    (event,) = world.store.events("daemon")  # type: ignore[attr-defined]
+    (event,) = world.store.events("daemon")
     assert (event.what, event.actor) == ("enrolled", expected)
     assert administration.known(world.store, "daemon")
 
 
 def shown_secret(person: pexpect.spawn[str]) -> str:
     """Return the key that the screen shows."""
-    person.expect(r"Key: +([A-Z2-7 ]{39})\r")
+    person.expect(r"Key: +([A-Z2-7 ]{39}) +\(Ctrl-C keeps nothing\)\r")
     assert person.match is not None
     return str(person.match[1]).replace(" ", "")
 

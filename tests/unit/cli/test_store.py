@@ -156,7 +156,7 @@ ACCIDENTS = [
 
 @pytest.mark.parametrize("accident", ACCIDENTS)
 def test_refused_before_and_renewed_after(
-    daemon: Enrolled, accident: Callable[[Host], None]
+    daemon: Enrolled, accident: Callable[[Host], None], log_lines: list[str]
 ) -> None:
     """After each accident logins are refused; after `store renew` the present codes and all
     recovery codes are void, and the next code gets in."""
@@ -167,6 +167,7 @@ def test_refused_before_and_renewed_after(
 
     done = daemon.host.does("store", "renew", "--yes")
     assert done.out == "renewed, 1 account; logins go on with the next code\n"
+    assert log_lines[-1].startswith("act=renew by=")
     now = time.time()
     for at in (daemon.now - 60, now - 30, now, now + 30):
         assert daemon.login(daemon.code(at), now) is not Verdict.ACCEPTED
