@@ -85,22 +85,34 @@ class Database:
         Raises StoreError and StoreDamaged.
         """
         with self._locks[False], _translated(self._path):
-            yield self._connection(writes=False)
+            try:
+                yield self._connection(writes=False)
+            except sqlite3.Error:
+                # One that was opened while the file system was read-only stays so.
+                self._drop(writes=False)
+                raise
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection in a transaction of its own, alone among all processes; durable when
         the block has ended, and undone if it raises."""
         with self._locks[True], _translated(self._path):
-            connection = self._connection(writes=True)
-            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                yield from self._transaction(self._connection(writes=True))
+            except sqlite3.Error:
+                self._drop(writes=True)
                 raise
+
+    @staticmethod
+    def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         """Close the connections; they open again when they are needed."""

@@ -17,6 +17,7 @@ from tests.system.lab.product import Service, pam_totp
 
 RIGHT, WRONG = "lab-right-password", "lab-wrong-password"
 
+_groups = (f"robots{number}" for number in itertools.count(1))
 _names = (f"member{number}" for number in itertools.count(1))
 
 
@@ -127,28 +128,29 @@ def test_wrong_password_under_another_spelling(member: DirectoryPerson, phone: P
 
 
 @pytest.fixture
-def policy() -> Iterator[None]:
-    """A policy under which everybody must use a code, but for members of `robots`."""
+def robots(newcomer: Person) -> Iterator[str]:
+    """A group of the directory, whose members need no code where all others must use one."""
+    group = next(_groups)
+    directory.group(group, newcomer.name)
     pam_totp("policy", "set", "mfa=required", "--yes", "--force")
-    pam_totp("policy", "set", "mfa=off", "--group", "robots", "--yes", "--force")
-    yield
-    pam_totp("policy", "unset", "--group", "robots", "--yes")
-    pam_totp("policy", "unset", "mfa", "--yes")
+    pam_totp("policy", "set", "mfa=off", "--group", group, "--yes", "--force")
+    yield group
+    pam_totp("policy", "unset", "--group", group, "--yes", "--force")
+    pam_totp("policy", "unset", "mfa", "--yes", "--force")
 
 
 @pytest.mark.parametrize("manner", directory.MANNERS)
 def test_groups_that_cannot_be_checked(
-    manner: str, newcomer: Person, policy: None, journal: Journal
+    manner: str, newcomer: Person, robots: str, journal: Journal
 ) -> None:
     """While the directory is down an exemption for one of its groups is gone: a member is under
     the strictest rule, and a line says so; when it answers again, the exemption is back."""
-    directory.group("robots", newcomer.name)
     assert host.login(RIGHT, newcomer.name).result == SUCCESS
     with directory.down(manner):
         ended = host.login(RIGHT, newcomer.name, code="123456")
         assert (ended.result, ended.asked_for_code) == (AUTH_ERR, True)
     assert journal.verdicts(newcomer.name)[-1] == "not-enrolled"
     line = journal.wait_for("policy=unchecked").fields
-    assert (line["account"], line["group"]) == (newcomer.name, "robots")
-    assert line["hint"].startswith('"getent group robots')
+    assert (line["account"], line["group"]) == (newcomer.name, robots)
+    assert line["hint"].startswith(f'"getent group {robots}')
     assert host.login(RIGHT, newcomer.name).result == SUCCESS
