@@ -51,6 +51,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A version as it was kept, and what it changed, a line for each rule; `broken` says why it
+    cannot be used."""
+
+    record: PolicyRecord
+    changed: Sequence[str]
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """Who changes the policy, from where, why and when (UTC seconds)."""
 
@@ -80,6 +90,35 @@ def proposed(store: Store, change: Callable[[Policy], Policy]) -> Change:
     """Return a change of the policy that logins go by.  Raises PolicyError, StoreError."""
     found = basis(store)
     return Change(found, change(found.policy))
+
+
+def version(store: Store, number: int) -> Policy:
+    """Return the policy of a version.  Raises PolicyError."""
+    for record in _all(store):
+        if record.id == number:
+            return record.policy
+    raise PolicyError(f"there is no version {number}", hint="pam-totp policy history")
+
+
+def history(store: Store) -> list[Version]:
+    """Return every version, the newest first, each with what it changed of the last one before
+    it that can be used."""
+    found: list[Version] = []
+    before = Policy()
+    for record in reversed(_all(store)):
+        try:
+            now = record.policy
+        except PolicyError as error:
+            found.append(Version(record, (), str(error)))
+        else:
+            found.append(Version(record, difference(before, now)))
+            before = now
+    return found[::-1]
+
+
+def _all(store: Store) -> list[PolicyRecord]:
+    newest = store.policies(1)
+    return store.policies(newest[0].id) if newest else []
 
 
 def without(policy: Policy, target: Target, names: Sequence[str]) -> Policy:

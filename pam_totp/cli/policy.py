@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from pam_totp import governance
-from pam_totp.cli import policy_change, policy_explain, policy_view
+from pam_totp.cli import policy_change, policy_edit, policy_explain, policy_impact, policy_view
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.policy_change import Manner
-from pam_totp.governance import without
+from pam_totp.cli.terminal import many
+from pam_totp.errors import PolicyError
+from pam_totp.governance import Basis, Change, without
+from pam_totp.policy.document import Policy
+from pam_totp.policy.paper import from_yaml, to_yaml
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_LARGEST: Final = 1 << 20  # bytes
 
 
 @click.group()
@@ -71,7 +77,8 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
     world = administrator.context()
     target = policy_change.target(world, user, group, service, network, force=force)
     manner = Manner(yes=yes, force=force, note=note)
-    policy_change.make(administrator, world, manner, lambda old: old.setting(target, words))
+    change = governance.proposed(world.store, lambda old: old.setting(target, words))
+    policy_change.make(administrator, world, manner, change)
 
 
 @policy.command()
@@ -96,14 +103,23 @@ def unset(  # noqa: PLR0913 -- one parameter for each option
     # A rule for a name that is gone must go too.
     target = policy_change.target(world, user, group, service, network, force=True)
     manner = Manner(yes=yes, force=force, note=note)
-    policy_change.make(administrator, world, manner, lambda old: without(old, target, names))
+    change = governance.proposed(world.store, lambda old: without(old, target, names))
+    policy_change.make(administrator, world, manner, change)
 
 
 @policy.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="As `edit` opens it, and `check` reads it.")
 @click.pass_obj
-def show(administrator: Administrator) -> None:
+def show(administrator: Administrator, *, as_json: bool, as_yaml: bool) -> None:
     """Show the rules, the least specific first, and the defaults in force."""
-    policy_view.show(governance.basis(administrator.context().store))
+    found = governance.basis(administrator.context().store)
+    if as_json:
+        click.echo(policy_view.as_json(found))
+    elif as_yaml:
+        click.echo(to_yaml(found.policy), nl=False)
+    else:
+        policy_view.show(found)
 
 
 @policy.command()
@@ -130,6 +146,98 @@ def explain(  # noqa: PLR0913 -- one parameter for each option
         click.echo(policy_explain.as_json(asked, name))
     else:
         policy_explain.show(asked, name)
+
+
+@policy.command()
+@click.argument("file", metavar="[FILE|-]", required=False)
+@click.pass_obj
+def check(administrator: Administrator, file: str | None) -> None:
+    """Check a policy in a file (- for standard input) and say what it would do; nothing changes.
+
+    Without a FILE, check the newest version in the store.
+    """
+    world = administrator.context()
+    found = governance.basis(world.store)
+    if file is None:
+        _check_newest(found)
+        return
+    new = from_yaml(_read(file), "standard input" if file == "-" else file)
+    new = policy_change.by_nss(world, found.policy, new, force=False)
+    seen = policy_impact.outlook(world, Change(found, new), administrator.name)
+    policy_impact.show(seen)
+    policy_impact.check(seen, force=True)
+
+
+@policy.command()
+@_manner
+@click.pass_obj
+def edit(administrator: Administrator, *, yes: bool, force: bool, note: str) -> None:
+    """Edit the policy in $VISUAL or $EDITOR; it is asked before the result is in force."""
+    world, manner = administrator.context(), Manner(yes=yes, force=force, note=note)
+    found = governance.basis(world.store)
+
+    def tried(new: Policy) -> Change:
+        change = Change(found, policy_change.by_nss(world, found.policy, new, force=force))
+        policy_impact.check(policy_impact.outlook(world, change, administrator.name), force=force)
+        return change
+
+    instead = administrator.command("policy", "check", "FILE")
+    new = policy_edit.edited(found.policy, tried, instead)
+    if new is None:
+        click.echo("nothing to change")
+    else:
+        policy_change.make(administrator, world, manner, new)
+
+
+@policy.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
+@click.pass_obj
+def history(administrator: Administrator, *, as_json: bool) -> None:
+    """Show every version of the policy: who made it, when, from where, and what changed."""
+    world = administrator.context()
+    found = governance.history(world.store)
+    if as_json:
+        click.echo(policy_view.history_as_json(found))
+    else:
+        policy_view.history(found, world.now())
+
+
+@policy.command()
+@click.argument("version", metavar="ID", type=click.IntRange(1))
+@_manner
+@click.pass_obj
+def revert(
+    administrator: Administrator, version: int, *, yes: bool, force: bool, note: str
+) -> None:
+    """Put a version of the policy in force again; `history` shows their numbers."""
+    world = administrator.context()
+    manner = Manner(yes=yes, force=force, note=note or f"back to version {version}")
+    change = governance.proposed(world.store, lambda _: governance.version(world.store, version))
+    policy_change.make(administrator, world, manner, change)
+
+
+def _check_newest(found: Basis) -> None:
+    if found.broken:
+        policy_view.broken(found)
+        hint = f"pam-totp policy revert {found.used}" if found.used else "pam-totp policy edit"
+        raise PolicyError(found.broken, hint=hint)
+    click.echo(f"version {found.newest} can be used: {many(len(found.policy.rules), 'rule')}")
+
+
+def _read(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read(_LARGEST + 1) if file == "-" else _bytes(file)
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise PolicyError(f"{file}: expected UTF-8") from None
+    if len(raw) > _LARGEST:
+        raise PolicyError(f"{file}: {_LARGEST} bytes are the most")
+    return text
+
+
+def _bytes(file: str) -> bytes:
+    with open(file, "rb") as opened:
+        return opened.read(_LARGEST + 1)
 
 
 def _words(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -14,8 +13,8 @@ from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.terminal import confirm, plain, say
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
-from pam_totp.governance import Change, Signature
-from pam_totp.policy.document import Policy, Target, target_of
+from pam_totp.governance import Basis, Change, Signature
+from pam_totp.policy.document import Policy, Target, checked, target_of
 
 
 class UnknownGroup(PamTotpError):
@@ -31,28 +30,33 @@ class Manner:
     note: str
 
 
-def make(
-    administrator: Administrator,
-    world: Context,
-    manner: Manner,
-    change: Callable[[Policy], Policy],
-) -> None:
+def make(administrator: Administrator, world: Context, manner: Manner, change: Change) -> None:
     """Show a change of the policy, ask, and put it in force.
 
-    Raises PolicyError, NoAnswer, NoTerminal and StoreError; then nothing has changed.
+    Raises LocksOut, PolicyError, NoAnswer, NoTerminal and StoreError; then nothing has changed.
     """
-    found = governance.proposed(world.store, change)
-    _say_basis(found)
-    if not found.worth_keeping:
+    _say_basis(change.basis)
+    if not change.worth_keeping:
         click.echo("nothing to change")
         return
-    seen = policy_impact.outlook(world, found, administrator.name)
+    seen = policy_impact.outlook(world, change, administrator.name)
     policy_impact.show(seen)
     policy_impact.check(seen, force=manner.force)
     confirm("Put this in force?", yes=manner.yes, instead=administrator.again("--yes"))
     signed = Signature(administrator.name, administrator.origin, world.now(), manner.note)
-    noted(world, governance.keep(world.store, found, signed))
+    noted(world, governance.keep(world.store, change, signed))
     click.echo("in force from the next login on")
+
+
+def by_nss(world: Context, old: Policy, new: Policy, *, force: bool) -> Policy:
+    """Return a policy with the names of its new rules as NSS has them; raises as `target`."""
+    known = {rule.target for rule in old.rules}
+    return checked(
+        [
+            r if r.target in known else replace(r, target=_named(world, r.target, force=force))
+            for r in new.rules
+        ]
+    )
 
 
 def target(  # noqa: PLR0913 -- whom and where have as many sides
@@ -69,11 +73,14 @@ def target(  # noqa: PLR0913 -- whom and where have as many sides
     Raises PolicyError; UnknownAccount and UnknownGroup for what NSS does not know and
     NameServiceError where it cannot say, unless `force` takes the names as they are.
     """
-    if user is not None:
-        user = _user(world, user, force=force)
-    if group is not None:
-        group = _group(group, force=force)
-    return target_of(user=user, group=group, service=service, network=network)
+    typed = target_of(user=user, group=group, service=service, network=network)
+    return _named(world, typed, force=force)
+
+
+def _named(world: Context, typed: Target, *, force: bool) -> Target:
+    user = None if typed.user is None else _user(world, typed.user, force=force)
+    group = None if typed.group is None else _group(typed.group, force=force)
+    return replace(typed, user=user, group=group)
 
 
 def _user(world: Context, typed: str, *, force: bool) -> str:
@@ -106,8 +113,7 @@ def _or_force(error: PamTotpError) -> str:
     return f"{error.hint}; to name it all the same: --force"
 
 
-def _say_basis(found: Change) -> None:
-    basis = found.basis
+def _say_basis(basis: Basis) -> None:
     if basis.broken and basis.used:
         say(f"{plain(basis.broken)}: this changes version {basis.used}, which logins go by")
     elif basis.broken:

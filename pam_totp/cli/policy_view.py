@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import click
 
-from pam_totp.cli.terminal import plain, say
-from pam_totp.governance import Basis
-from pam_totp.policy.document import EVERYBODY, Rule
+from pam_totp.cli.terminal import local, moment, plain, say, table
+from pam_totp.governance import Basis, Version
+from pam_totp.policy.document import EVERYBODY, Rule, to_data
 from pam_totp.policy.keys import KEYS, Key
 
 
@@ -19,6 +22,54 @@ def show(basis: Basis) -> None:
     lines = [(key.name, _default(key)) for key in defaults]
     click.echo("not set, and so for everybody:" if basis.policy.rules else "the defaults:")
     _values(lines)
+
+
+def as_json(basis: Basis) -> str:
+    """Return the same for scripts."""
+    said = {
+        "version": basis.used,
+        "broken": basis.broken or None,
+        "rules": to_data(basis.policy),
+        "defaults": {key.name: _default(key) for key in KEYS},
+    }
+    return json.dumps(said, indent=2)
+
+
+def history(versions: Sequence[Version], now: float) -> None:
+    """Print every version, the newest first."""
+    good = next((one.record.id for one in versions if not one.broken), None)
+    rows = [_version(one, now, in_force=one.record.id == good) for one in versions]
+    table(("Version", "When", "Who", "From", "Changed", "Note"), rows, ("Version", "When"))
+
+
+def history_as_json(versions: Sequence[Version]) -> str:
+    """Return the same for scripts."""
+    said = [
+        {
+            "version": one.record.id,
+            "at": local(one.record.at).isoformat(timespec="seconds") if one.record.at else None,
+            "actor": one.record.actor,
+            "origin": one.record.origin,
+            "note": one.record.note,
+            "changed": list(one.changed),
+            "broken": one.broken or None,
+        }
+        for one in versions
+    ]
+    return json.dumps(said, indent=2)
+
+
+def _version(one: Version, now: float, *, in_force: bool) -> tuple[str, ...]:
+    record = one.record
+    changed = "; ".join(one.changed) or "nothing"
+    return (
+        f"{record.id} (in force)" if in_force else str(record.id),
+        moment(record.at, now) if record.at else "at the start",
+        record.actor,
+        record.origin,
+        f"broken: {one.broken}" if one.broken else changed,
+        record.note,
+    )
 
 
 def broken(basis: Basis) -> None:
