@@ -13,9 +13,9 @@ from pam_totp.cli import policy_change, policy_edit, policy_explain, policy_impa
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.policy_change import Manner
 from pam_totp.cli.terminal import many
-from pam_totp.errors import PolicyError
+from pam_totp.errors import PamTotpError, PolicyError
 from pam_totp.governance import Basis, Change, without
-from pam_totp.policy.document import Policy
+from pam_totp.policy.document import Policy, target_of
 from pam_totp.policy.paper import from_yaml, to_yaml
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -75,7 +75,9 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
     """
     words = _words(pairs)
     world = administrator.context()
-    target = policy_change.target(world, user, group, service, network, force=force)
+    typed = target_of(user=user, group=group, service=service, network=network)
+    with policy_change.offering_force():
+        target = policy_change.named_by_nss(world, typed, force=force)
     manner = Manner(yes=yes, force=force, note=note)
     change = governance.proposed(world.store, lambda old: old.setting(target, words))
     policy_change.make(administrator, world, manner, change)
@@ -101,7 +103,8 @@ def unset(  # noqa: PLR0913 -- one parameter for each option
     """Leave keys to what is less specific; all of the rule's, if none is named."""
     world = administrator.context()
     # A rule for a name that is gone must go too.
-    target = policy_change.target(world, user, group, service, network, force=True)
+    typed = target_of(user=user, group=group, service=service, network=network)
+    target = policy_change.named_by_nss(world, typed, force=True)
     manner = Manner(yes=yes, force=force, note=note)
     change = governance.proposed(world.store, lambda old: without(old, target, names))
     policy_change.make(administrator, world, manner, change)
@@ -161,8 +164,12 @@ def check(administrator: Administrator, file: str | None) -> None:
     if file is None:
         _check_newest(found)
         return
-    new = from_yaml(_read(file), "standard input" if file == "-" else file)
-    new = policy_change.by_nss(world, found.policy, new, force=False)
+    name = "standard input" if file == "-" else file
+    new = from_yaml(_read(file), name)
+    try:
+        new = policy_change.by_nss(world, found.policy, new)
+    except PamTotpError as error:
+        raise PolicyError(f"{name}: {error}", hint=error.hint) from None
     seen = policy_impact.outlook(world, Change(found, new), administrator.name)
     policy_impact.show(seen)
     policy_impact.check(seen, force=True)
@@ -177,7 +184,9 @@ def edit(administrator: Administrator, *, yes: bool, force: bool, note: str) -> 
     found = governance.basis(world.store)
 
     def tried(new: Policy) -> Change:
-        change = Change(found, policy_change.by_nss(world, found.policy, new, force=force))
+        with policy_change.offering_force():
+            named = policy_change.by_nss(world, found.policy, new, force=force)
+        change = Change(found, named)
         policy_impact.check(policy_impact.outlook(world, change, administrator.name), force=force)
         return change
 

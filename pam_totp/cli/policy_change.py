@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import click
@@ -14,7 +16,7 @@ from pam_totp.cli.terminal import confirm, plain, say
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
 from pam_totp.governance import Basis, Change, Signature
-from pam_totp.policy.document import Policy, Target, checked, target_of
+from pam_totp.policy.document import Policy, Target, checked
 
 
 class UnknownGroup(PamTotpError):
@@ -48,36 +50,34 @@ def make(administrator: Administrator, world: Context, manner: Manner, change: C
     click.echo("in force from the next login on")
 
 
-def by_nss(world: Context, old: Policy, new: Policy, *, force: bool) -> Policy:
-    """Return a policy with the names of its new rules as NSS has them; raises as `target`."""
-    known = {rule.target for rule in old.rules}
-    return checked(
-        [
-            r if r.target in known else replace(r, target=_named(world, r.target, force=force))
-            for r in new.rules
-        ]
-    )
+@contextmanager
+def offering_force() -> Iterator[None]:
+    """Say of names that NSS does not know how to take them as they are."""
+    try:
+        yield
+    except (UnknownAccount, UnknownGroup, NameServiceError) as error:
+        hint = f"{error.hint}; to name it all the same: --force"
+        raise type(error)(str(error), hint=hint) from None
 
 
-def target(  # noqa: PLR0913 -- whom and where have as many sides
-    world: Context,
-    user: str | None,
-    group: str | None,
-    service: str | None,
-    network: str | None,
-    *,
-    force: bool,
-) -> Target:
-    """Return whom and where a rule is for, by the names that NSS has for them.
+def by_nss(world: Context, old: Policy, new: Policy, *, force: bool = False) -> Policy:
+    """Return a policy whose new rules are for people and groups by the names that NSS has for
+    them; with `force`, for names that it does not know as well.
 
-    Raises PolicyError; UnknownAccount and UnknownGroup for what NSS does not know and
-    NameServiceError where it cannot say, unless `force` takes the names as they are.
+    Raises UnknownAccount, UnknownGroup, and NameServiceError where NSS cannot say.
     """
-    typed = target_of(user=user, group=group, service=service, network=network)
-    return _named(world, typed, force=force)
+    known = {rule.target for rule in old.rules}
+    named = (
+        rule
+        if rule.target in known
+        else replace(rule, target=named_by_nss(world, rule.target, force=force))
+        for rule in new.rules
+    )
+    return checked(list(named))
 
 
-def _named(world: Context, typed: Target, *, force: bool) -> Target:
+def named_by_nss(world: Context, typed: Target, *, force: bool) -> Target:
+    """Return for whom and where a rule is; raises as `by_nss`."""
     user = None if typed.user is None else _user(world, typed.user, force=force)
     group = None if typed.group is None else _group(typed.group, force=force)
     return replace(typed, user=user, group=group)
@@ -86,31 +86,23 @@ def _named(world: Context, typed: Target, *, force: bool) -> Target:
 def _user(world: Context, typed: str, *, force: bool) -> str:
     try:
         return account(world, typed)
-    except (UnknownAccount, NameServiceError) as error:
+    except (UnknownAccount, NameServiceError):
         if force:
             return typed
-        raise type(error)(str(error), hint=_or_force(error)) from None
+        raise
 
 
 def _group(typed: str, *, force: bool) -> str:
     try:
         found = nss.group(typed)
-    except NameServiceError as error:
+    except NameServiceError:
         if force:
             return typed
-        raise NameServiceError(str(error), hint=_or_force(error)) from None
-    if found is not None:
-        return found[0]
-    if force:
-        return typed
-    raise UnknownGroup(
-        f"there is no group called {typed!r}",
-        hint=f"getent group {shlex.quote(typed)}; to name it all the same: --force",
-    )
-
-
-def _or_force(error: PamTotpError) -> str:
-    return f"{error.hint}; to name it all the same: --force"
+        raise
+    if found is None and not force:
+        hint = f"getent group {shlex.quote(typed)}"
+        raise UnknownGroup(f"there is no group called {typed!r}", hint=hint)
+    return typed if found is None else found[0]
 
 
 def _say_basis(basis: Basis) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pam_totp.cli import policy_impact
+from pam_totp.event import Event
+from pam_totp.policy.record import PolicyRecord
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import Host
 
 
@@ -255,3 +260,136 @@ def test_what_cannot_be_explained(host: Host, words: tuple[str, ...], said: str)
     done = host.run("policy", "explain", *words)
     assert done.code == 1
     assert said in done.err
+
+
+GOOD = "- mfa: required\n- group: daemon\n  mfa: off\n"
+
+
+def test_a_file_is_checked(host: Host, services: list[str], tmp_path: Path) -> None:
+    """`check` says what a policy would do and changes nothing; what is wrong is an exit status
+    of 1 with file, line, key and form."""
+    services += ["sshd"]
+    host.does("enroll", "root", "--no-confirm")
+    file = tmp_path / "policy.yaml"
+    file.write_text(GOOD)
+    done = host.does("policy", "check", str(file))
+    assert done.out.startswith("mfa=required for everybody\nmfa=off for group daemon\n\n")
+    assert len(host.world().store.policies(9)) == 1
+    for text, said in (
+        ("- mfa: of\n", "line 1: mfa: expected one of off, optional, required, found 'of'"),
+        ("- group: no-such-group\n  mfa: off\n", "there is no group called 'no-such-group'"),
+    ):
+        file.write_text(text)
+        done = host.run("policy", "check", str(file))
+        assert done.code == 1
+        assert f"pam-totp: {file}" in done.err
+        assert said in done.err
+    file.write_bytes(b"\xff")
+    assert "expected UTF-8" in host.run("policy", "check", str(file)).err
+    assert "No such file" in host.run("policy", "check", str(tmp_path / "none")).err
+
+
+def test_what_is_shown_can_be_checked(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What `show --yaml` prints is what `check -` reads, and no change."""
+    host.does("policy", "set", "mfa=required", "--group", "daemon", "--yes")
+    shown = host.does("policy", "show", "--yaml").out
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(shown.encode())))
+    done = host.does("policy", "check", "-")
+    assert done.out == "\nnobody is asked or refused otherwise than before\n"
+    found = host.does("policy", "show", "--json").json
+    assert found["rules"] == [{"group": "daemon", "mfa": "required"}]
+    assert (found["version"], found["defaults"]["mfa"]) == (2, "optional")
+
+
+def test_the_policy_is_edited(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`edit` opens the policy in an editor, in a file that is nobody else's, and puts the result
+    in force; left as it is, nothing is done."""
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\nstat -c %a "$1" >{tmp_path}/mode\nprintf -- "{GOOD}" >"$1"\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    host.does("policy", "edit", "--yes")
+    assert (tmp_path / "mode").read_text() == "600\n"
+    assert host.does("policy", "show", "--yaml").out == GOOD
+    monkeypatch.setenv("VISUAL", "true")
+    assert host.does("policy", "edit").out == "nothing to change\n"
+    monkeypatch.setenv("VISUAL", "false")
+    done = host.run("policy", "edit")
+    assert done.code == 1
+    assert "false ended with status 1; nothing was changed\nhint: EDITOR=" in done.err
+    assert len(host.world().store.policies(9)) == 2
+
+
+def test_an_error_can_be_edited_away(host: Host, tmp_path: Path) -> None:
+    """What cannot be is said with its line, and the same text is opened again."""
+    editor = tmp_path / "editor"
+    editor.write_text(
+        '#!/bin/sh\ngrep -q "mfa: of$" "$1" && sed -i "s/mfa: of$/mfa: off/" "$1" && exit\n'
+        'printf -- "- mfa: of\\n" >"$1"\n'
+    )
+    editor.chmod(0o755)
+    person = host.at_terminal("policy", "edit", through=f'VISUAL={editor} exec "$@"')
+    person.expect(r"policy\.yaml, line 1: mfa: expected one of off, optional, required, found 'of'")
+    person.expect(r"Edit again\? \[y/N\] ")
+    person.sendline("y")
+    person.expect(r"Put this in force\? \[y/N\] ")
+    person.sendline("y")
+    person.expect("in force from the next login on")
+    person.wait()
+    assert host.does("policy", "show", "--yaml").out == "- mfa: off\n"
+
+
+def test_who_was_slower_changes_nothing(host: Host, tmp_path: Path) -> None:
+    """Of two administrators who edit at once the second one is told, and loses nothing of the
+    first one's."""
+    person = host.at_terminal("policy", "set", "mfa=required", "--group", "daemon")
+    person.expect(r"\[y/N\] ")
+    host.does("policy", "set", "grace=15m", "--yes")
+    person.sendline("y")
+    person.expect("root changed the policy in the meantime; nothing was changed")
+    person.wait()
+    assert person.exitstatus == 1
+    assert host.does("policy", "show", "--yaml").out == "- grace: 15m\n"
+
+
+def test_history_and_the_way_back(host: Host) -> None:
+    """Each version is shown with who, what and why; an earlier one can be put in force again."""
+    host.does("policy", "set", "mfa=required", "--group", "daemon", "--yes", "--note", "by order")
+    host.does("policy", "unset", "mfa", "--group", "daemon", "--yes")
+    newest, second, first = host.does("policy", "history", "--json").json
+    assert (newest["version"], newest["changed"]) == (3, ["mfa unset for group daemon"])
+    assert (second["actor"], second["note"]) == ("root", "by order")
+    assert second["changed"] == ["mfa=required for group daemon"]
+    assert (first["at"], first["changed"]) == (None, [])
+    lines = host.does("policy", "history").out.splitlines()
+    assert lines[2].startswith("3 (in force)")
+    host.does("policy", "revert", "2", "--yes")
+    assert host.does("policy", "show", "--yaml").out == "- group: daemon\n  mfa: required\n"
+    assert host.does("policy", "history", "--json").json[0]["note"] == "back to version 2"
+    assert host.does("policy", "revert", "2", "--yes").out == "nothing to change\n"
+    done = host.run("policy", "revert", "9", "--yes")
+    assert "there is no version 9\nhint: pam-totp" in done.err
+
+
+def test_a_broken_version(host: Host) -> None:
+    """A newest version that cannot be used is marked; a change starts from the last good one and
+    says so, and puts an end to it."""
+    host.does("policy", "set", "mfa=off", "--user", "daemon", "--yes")
+    store = host.world().store
+    store.change_policy(PolicyRecord(2, 1.0, "root", "", "", "[{]"), Event(1.0, "", "policy"))
+    assert "policy 3: not in this version's form; logins go by version 2" in (
+        host.does("policy", "show").err
+    )
+    assert host.run("policy", "check").code == 1
+    newest = host.does("policy", "history", "--json").json[0]
+    assert newest["broken"] == "policy 3: not in this version's form"
+    assert "2 (in force)" in host.does("policy", "history").out
+    done = host.does("policy", "set", "grace=15m", "--yes")
+    assert "this changes version 2, which logins go by" in done.err
+    assert host.does("policy", "check").out == "version 4 can be used: 2 rules\n"
+    store.change_policy(PolicyRecord(4, 1.0, "root", "", "", ""), Event(1.0, "", "policy"))
+    host.does("policy", "revert", "4", "--yes")
+    assert host.does("policy", "check").out == "version 6 can be used: 2 rules\n"
+    assert host.run("policy", "revert", "5", "--yes").code == 1
