@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from pam_totp.errors import StoreDamaged, StoreError
+from pam_totp.errors import StoreDamaged, StoreError, StoreReadOnly
 from pam_totp.store import trust
 
 NAME: Final = "state.db"
@@ -85,23 +85,20 @@ class Database:
         Raises StoreError and StoreDamaged.
         """
         with self._locks[False], _translated(self._path):
-            try:
-                yield self._connection(writes=False)
-            except sqlite3.Error:
-                # One that was opened while the file system was read-only stays so.
-                self._drop(writes=False)
-                raise
+            yield self._connection(writes=False)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection in a transaction of its own, alone among all processes; durable when
         the block has ended, and undone if it raises."""
-        with self._locks[True], _translated(self._path):
-            try:
+        try:
+            with self._locks[True], _translated(self._path):
                 yield from self._transaction(self._connection(writes=True))
-            except sqlite3.Error:
-                self._drop(writes=True)
-                raise
+        except StoreReadOnly:
+            # What was opened while the file system was read-only stays so, and the two
+            # connections share it: both are opened anew.
+            self.close()
+            raise
 
     @staticmethod
     def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
@@ -192,12 +189,13 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         text = str(error)
-        kind = (
-            StoreDamaged
-            if isinstance(error, sqlite3.DatabaseError) and _is_damage(text)
-            else StoreError
-        )
-        raise kind(f"{path}: {text}", hint=_hint(text)) from error
+        raise _kind(error)(f"{path}: {text}", hint=_hint(text)) from error
+
+
+def _kind(error: sqlite3.Error) -> type[StoreError]:
+    if isinstance(error, sqlite3.DatabaseError) and _is_damage(str(error)):
+        return StoreDamaged
+    return StoreReadOnly if "readonly" in str(error) else StoreError
 
 
 def _hint(text: str) -> str | None:
