@@ -32,7 +32,9 @@ def to_yaml(policy: Policy) -> str:
         {name: ", ".join(v) if isinstance(v, list) else v for name, v in rule.items()}
         for rule in document.to_data(policy)
     ]
-    return yaml.dump(data, Dumper=_Words, sort_keys=False, allow_unicode=True, width=100)
+    # PyYAML writes some line breaks (U+0085) so that it does not read them as the same.
+    plain = all(value.isprintable() for rule in data for value in rule.values())
+    return yaml.dump(data, Dumper=_Words, sort_keys=False, allow_unicode=plain, width=100)
 
 
 def from_yaml(text: str, name: str) -> Policy:
