@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.lab import debian
+from tests.system.lab import debian, systemd
 from tests.system.lab.machine import (
     DROP_IN,
     ENABLE,
@@ -124,9 +124,7 @@ def test_a_restart_ends_it(sshd: Sshd) -> None:
     pam_totp(*ENABLE, "--try", "10m")
     assert run(OFF, "--overdue").returncode == 0
     assert TRIAL.exists()
-    record = TRIAL.read_text().splitlines()
-    other = [("boot=another" if line.startswith("boot=") else line) for line in record]
-    TRIAL.write_text("\n".join([*other, ""]))
+    of_another_run()
     assert run(OFF, "--overdue").returncode == 0
     is_put_back()
 
@@ -168,3 +166,28 @@ def test_a_duration_that_is_none(word: str, sshd: Sshd) -> None:
     done = run(COMMAND, *ENABLE, "--try", word)
     assert done.returncode == 2
     assert "expected 5s to 24h" in done.stderr
+
+
+def test_systemd_ends_it(sshd: Sshd) -> None:
+    """Where systemd runs, a timer of its ends the trial, and the unit for the machine's start
+    one that a restart has interrupted."""
+    before = STACK.read_bytes()
+    with systemd.booted() as machine:
+        done = machine.run(COMMAND, *ENABLE, "--try", "5s")
+        assert done.returncode == 0, done.stderr
+        assert "pam-totp-trial-" in machine.run("systemctl", "list-timers", "--all").stdout
+        assert STACK.read_bytes() != before
+        is_put_back()
+        assert STACK.read_bytes() == before
+        assert machine.run(COMMAND, *ENABLE, "--try", "10m").returncode == 0
+        of_another_run()
+        assert machine.run("systemctl", "start", "pam-totp-trial").returncode == 0
+        is_put_back()
+    assert STACK.read_bytes() == before
+
+
+def of_another_run() -> None:
+    """Make the trial one from before a restart of the machine."""
+    record = TRIAL.read_text().splitlines()
+    other = [("boot=another" if line.startswith("boot=") else line) for line in record]
+    TRIAL.write_text("\n".join([*other, ""]))
