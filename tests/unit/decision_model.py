@@ -1,0 +1,203 @@
+"""The rules of the decision, as one reads them in the documents, as simply as they can be said.
+
+It shares no line with the product: it knows codes as text, computed from the RFC's formula, and
+doors, locks and addresses as words.  Time is whole UTC seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.unit.world import totp
+
+DAY = 86_400
+PERIOD = 30
+FAR = 20
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The policy's numbers."""
+
+    failures: int
+    period: int
+    duration: int
+    in_a_row: int
+    in_days: int
+    days: int
+    window: int
+    grace: int
+    by_account: bool  # wrong passwords count against the account, not against an address
+
+
+@dataclass
+class Told:
+    """What an attempt came to."""
+
+    verdict: str
+    locks: bool = False
+    slow: bool = False
+    drift: int | None = None
+
+
+@dataclass
+class Model:
+    """One account."""
+
+    numbers: Numbers
+    secrets: list[bytes] = field(default_factory=list)  # of its phones; none: not enrolled
+    recovery: set[str] = field(default_factory=set)  # recovery codes not used yet
+    all_recovery: set[str] = field(default_factory=set)
+    last: dict[bytes, int] = field(default_factory=dict)
+    foreign: bool = False  # the name is somebody else's now
+    failed: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # by door, by address
+    until: dict[str, int] = field(default_factory=dict)
+    row: int = 0
+    guesses: list[int] = field(default_factory=list)
+    stopped: bool = False
+    trusted: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    # -- what people do -----------------------------------------------------------------------
+
+    def code(self, text: str, now: int, door: str, service: str, address: str) -> Told:
+        """Somebody types something where a code is asked for."""
+        refusal = self._refusal(text, now, door, address)
+        if refusal:
+            return Told(refusal)
+        matched = self.matched(text, now, self.numbers.window)
+        known = text in self.all_recovery
+        unused = any(step > self.last.get(secret, -1) for secret, step in matched)
+        if unused or text in self.recovery:
+            self._accept(text, matched, now, door, service, address)
+            return Told("accepted")
+        used = known or bool(matched)
+        drift = None if used else self._drift(text, now)
+        locks = self._fail(text, now, door, address, guess=not used)
+        return Told("replayed-code" if used else "wrong-code", locks=locks, drift=drift)
+
+    def wrong_password(self, now: int, door: str, address: str) -> Told:
+        """Somebody types a wrong password."""
+        self._trust_no_more(address)
+        if self.numbers.by_account:
+            if self.stopped or self.locked(now, door):
+                return Told("wrong-password")
+            return Told("wrong-password", locks=self._fail("", now, door, address, guess=False))
+        at = f"from {address}"
+        if now < self.until.get(at, 0):
+            return Told("wrong-password")
+        if address != "unknown":
+            return Told("wrong-password", locks=self._count(at, "", now))
+        self.failed[at] = [*self._recent(at, now), (now, "")]
+        return Told("wrong-password", slow=len(self.failed[at]) >= self.numbers.failures)
+
+    # -- what administrators do ---------------------------------------------------------------
+
+    def lock(self) -> None:
+        """An administrator locks the account."""
+        self.stopped = True
+        self.trusted.clear()
+
+    def unlock(self) -> None:
+        """An administrator lifts every lock."""
+        self.failed, self.until, self.row, self.guesses = {}, {}, 0, []
+        self.stopped = False
+        self.trusted.clear()
+
+    def reset(self) -> None:
+        """An administrator removes authenticators and recovery codes."""
+        self.secrets, self.recovery, self.all_recovery, self.last = [], set(), set(), {}
+        self.trusted.clear()
+
+    def enroll(self, secrets: list[bytes], recovery: list[str]) -> None:
+        """The account enrolls, with new secrets."""
+        self.secrets = secrets
+        self.recovery, self.all_recovery = set(recovery), set(recovery)
+
+    # -- what holds ---------------------------------------------------------------------------
+
+    def locked(self, now: int, door: str) -> bool:
+        """Whether a lock for a time holds at this door: root's holds at each."""
+        return now < max(self.until.get("root", 0), self.until.get(door, 0))
+
+    def let_in_free(self, now: int, service: str, address: str) -> bool:
+        """Whether no code is asked for there."""
+        at = self.trusted.get((service, address))
+        if at is None or self.foreign or self.stopped:
+            return False
+        if self.locked(now, "root") or self.locked(now, "own"):
+            return False
+        return at <= now < at + self.numbers.grace
+
+    def matched(self, text: str, now: int, reach: int) -> list[tuple[bytes, int]]:
+        """The phones and steps whose code that is."""
+        middle = now // PERIOD
+        steps = range(max(0, middle - reach), middle + reach + 1)
+        return [(key, step) for key in self.secrets for step in steps if totp(key, step) == text]
+
+    # -- how ----------------------------------------------------------------------------------
+
+    def _refusal(self, text: str, now: int, door: str, address: str) -> str | None:
+        if self.stopped:
+            return "locked-by-administrator"
+        if not self.secrets:
+            return "not-enrolled"
+        if self.foreign:
+            return "other-uid"
+        if self.locked(now, door):
+            return "locked"
+        if now < self.until.get(f"from {address}", 0):
+            return "locked-address"
+        said_before = text in [said for _, said in self._recent(door, now) if said]
+        return "repeated-code" if said_before else None
+
+    def _accept(  # noqa: PLR0913, PLR0917 -- all that an acceptance leaves
+        self,
+        text: str,
+        matched: list[tuple[bytes, int]],
+        now: int,
+        door: str,
+        service: str,
+        address: str,
+    ) -> None:
+        self.recovery.discard(text)
+        for secret, step in matched:
+            self.last[secret] = max(step, self.last.get(secret, -1))
+        for counted in (door, f"from {address}"):
+            self.failed.pop(counted, None)
+            self.until.pop(counted, None)
+        if door == "root":
+            self.row = 0
+            if self.numbers.grace and address != "unknown":
+                self.trusted[service, address] = now
+
+    def _fail(self, text: str, now: int, door: str, address: str, *, guess: bool) -> bool:
+        self._trust_no_more(address)
+        locks = self._count(door, text, now)
+        if guess and door == "root":
+            since = now - self.numbers.days * DAY
+            self.row += 1
+            self.guesses = [*(at for at in self.guesses if at > since), now]
+            if self.row >= self.numbers.in_a_row or len(self.guesses) > self.numbers.in_days:
+                self.stopped = locks = True
+        if locks:
+            self.trusted.clear()
+        return locks
+
+    def _count(self, where: str, text: str, now: int) -> bool:
+        self.failed[where] = [*self._recent(where, now), (now, text)]
+        if len(self.failed[where]) < self.numbers.failures:
+            return False
+        self.failed[where], self.until[where] = [], now + self.numbers.duration
+        return True
+
+    def _recent(self, where: str, now: int) -> list[tuple[int, str]]:
+        since = now - self.numbers.period
+        return [(at, said) for at, said in self.failed.get(where, []) if at > since]
+
+    def _trust_no_more(self, address: str) -> None:
+        self.trusted = {p: at for p, at in self.trusted.items() if p[1] != address}
+
+    def _drift(self, text: str, now: int) -> int | None:
+        near = self.matched(text, now, FAR)
+        off = [s - now // PERIOD for key, s in near if s > self.last.get(key, -1)]
+        return min(off, key=abs) * PERIOD if off else None
