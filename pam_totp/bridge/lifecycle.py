@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import signal
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from pam_totp.bridge import log
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from pam_totp.bridge.listener import Listener
     from pam_totp.bridge.notify import Notifier
     from pam_totp.bridge.server import Server
@@ -18,26 +15,30 @@ if TYPE_CHECKING:
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
+def hold_signals() -> None:
+    """Let the signals that end us wait until they are asked for, in this thread and in those that
+    are started from here on.
+
+    A handler would not do: Python runs it in the main thread, which a signal that the kernel
+    gives to another thread, or just before the main one falls asleep, does not wake.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 def run_until_stopped(
     server: Server, listener: Listener, notifier: Notifier, seconds: float
 ) -> bool:
     """Answer logins until the first signal, then those under way for so long at most.
 
-    A second signal ends the process at once.
+    `hold_signals` comes before.  A second signal ends the process at once.
     """
-    signals: SimpleQueue[int] = SimpleQueue()
-
-    def received(number: int, _frame: FrameType | None) -> None:
-        signals.put(number)
-
     for number in _SIGNALS:
-        signal.signal(number, received)
+        signal.signal(number, signal.SIG_DFL)
     server.start()
     log.info(f"logins are answered at {listener.path}")
     notifier.ready()
-    signals.get()
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    signal.sigwait(_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     notifier.stopping()
     server.stop()
     finished = server.wait(seconds)

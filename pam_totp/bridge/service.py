@@ -16,7 +16,7 @@ from pam_totp import __version__, config, context
 from pam_totp.bridge import log, process
 from pam_totp.bridge.connection import Waits
 from pam_totp.bridge.dispatch import dispatch
-from pam_totp.bridge.lifecycle import run_until_stopped
+from pam_totp.bridge.lifecycle import hold_signals, run_until_stopped
 from pam_totp.bridge.listener import Listener
 from pam_totp.bridge.lockwatch import LockWatch
 from pam_totp.bridge.messages import strerror
@@ -78,5 +78,6 @@ def _serve(file: Path) -> bool:
     process.settle()
     log.open_log(echo=sys.stderr.isatty())
     threading.stack_size(THREAD_STACK)
+    hold_signals()
     watch.start()
     return run_until_stopped(server, listener, notifier, STOP_SECONDS)

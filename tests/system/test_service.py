@@ -125,6 +125,15 @@ def test_ends_after_those_under_way(person: Person, service: Service, journal: J
     assert journal.verdicts(person.name) == ["accepted"] * 2
 
 
+def test_ends_as_it_goes_on(service: Service) -> None:
+    """A service that was stopped is told to go on and to end at one moment: it ends."""
+    for _ in range(10):
+        service.ensure()
+        service.hang()
+        service.resume()
+        service.stop()
+
+
 # -- hosts that are not root's --------------------------------------------------------------------
 
 
@@ -157,7 +166,7 @@ def test_somebody_elses_login(
 
 def test_failures_lock_the_own_door(person: Person, journal: Journal) -> None:
     """Wrong codes of a person's own programs lock those programs out, and no login by root."""
-    for _ in range(5):
+    for _ in range(10):
         assert own_login(person, person.name, person.wrong_code()).result == AUTH_ERR
     code = person.fresh_code()
     assert own_login(person, person.name, code).result == AUTH_ERR
