@@ -16,8 +16,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -45,15 +46,19 @@ class DirectoryStore:
         """Open the store at `path`.  Raises StoreError if it was not set up."""
         self._keyring = keyring
         self._path = path
+        opened = ExitStack()
+        # Where nobody says close too: a store that is dropped leaves no descriptor behind.
+        self._close_directories = weakref.finalize(self, opened.close)
         self._root = trust.open_directory(path)
+        opened.callback(os.close, self._root)
         self._secrets = trust.open_directory(path / SECRETS)
+        opened.callback(os.close, self._secrets)
         self._database = Database(path, self._root)
 
     def close(self) -> None:
         """Close files and connections."""
         self._database.close()
-        os.close(self._secrets)
-        os.close(self._root)
+        self._close_directories()
 
     def look(self, account: str) -> AccountState:
         with self._database.looking() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import resource
@@ -74,6 +75,26 @@ def refused(world: World, name: str = "alice") -> str:
 
 
 # -- what lies on the disk --------------------------------------------------------------------
+
+
+def test_a_store_that_is_dropped_leaves_no_directory_open(world: World, tmp_path: Path) -> None:
+    """Neither a store that nobody has closed, nor one that could not be opened, leaves the
+    descriptor of a directory behind."""
+    before = open_directories()
+    for _ in range(3):
+        DirectoryStore(world.directory, keyring())
+    half = tmp_path / "half"
+    half.mkdir(mode=0o700)
+    with pytest.raises(StoreError):
+        DirectoryStore(half, keyring())
+    gc.collect()
+    assert open_directories() == before
+
+
+def open_directories() -> list[str]:
+    """Return the directories that this process has open."""
+    links = (Path("/proc/self/fd") / name for name in os.listdir("/proc/self/fd"))
+    return sorted(os.readlink(link) for link in links if link.is_dir())
 
 
 def test_everything_is_its_owners_alone(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -86,6 +86,8 @@ class Patient:
 
 
 @pytest.fixture
-def patient(tmp_path: Path) -> Patient:
+def patient(tmp_path: Path) -> Iterator[Patient]:
     """A machine in which nothing is wrong but that no service runs."""
-    return Patient(tmp_path)
+    made = Patient(tmp_path)
+    yield made
+    made.machine.close()
