@@ -54,6 +54,8 @@ INSERT INTO policy (at, actor, origin, note, document)
 """,
 )
 
+_Identity = tuple[int, int, int]
+
 
 class Database:
     """One process's connections to `state.db`: one that writes and one that only looks, so
@@ -63,7 +65,7 @@ class Database:
         self._path = directory / NAME
         self._directory = descriptor
         self._locks = {True: threading.Lock(), False: threading.Lock()}
-        self._open: dict[bool, tuple[sqlite3.Connection, tuple[int, int]]] = {}
+        self._open: dict[bool, tuple[sqlite3.Connection, _Identity]] = {}
 
     def create(self) -> None:
         """Make a new, empty database.  Raises StoreError if there is one."""
@@ -118,40 +120,48 @@ class Database:
                 self._drop(writes=writes)
 
     def _connection(self, *, writes: bool) -> sqlite3.Connection:
-        """Return the open connection, or a new one if the file was exchanged under it."""
+        """Return the open connection, or a new one if the file was exchanged under it, or its
+        file system was mounted anew: what SQLite once took for read-only stays so, for every
+        connection of this process that shares the file with one from that moment."""
         identity = self._identity()
         known = self._open.get(writes)
         if known is not None and known[1] == identity:
             return known[0]
         self._drop(writes=writes)
         connection = self._connect("rw")
+        try:
+            self._bring_up_to_date(connection)
+        except BaseException:
+            connection.close()  # now, and not when nobody remembers the error any more
+            raise
+        self._open[writes] = (connection, identity)
+        return connection
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > SCHEMA:
-            connection.close()
             raise StoreError(
                 f"{self._path}: made by a newer version of this program",
                 hint="install that version again",
             )
         if found < 1:
-            connection.close()
             raise StoreDamaged(f"{self._path}: schema {found}, this program knows {SCHEMA}")
         if found < SCHEMA:
             _upgrade(connection, found)
-        self._open[writes] = (connection, identity)
-        return connection
 
     def _drop(self, *, writes: bool) -> None:
         known = self._open.pop(writes, None)
         if known is not None:
             known[0].close()
 
-    def _identity(self) -> tuple[int, int]:
+    def _identity(self) -> _Identity:
         try:
             found = os.stat(NAME, dir_fd=self._directory, follow_symlinks=False)
         except FileNotFoundError:
             raise StoreDamaged(f"{self._path}: gone", hint="pam-totp store renew") from None
         trust.check(found, str(self._path))
-        return found.st_dev, found.st_ino
+        read_only = os.fstatvfs(self._directory).f_flag & os.ST_RDONLY
+        return found.st_dev, found.st_ino, read_only
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -37,7 +37,8 @@ def main() -> None:
             lock_and_unlock(sshd, demo, phone)
         log_in_by_vpn(demo, phone)
         tell("What the log says of all this (syslog, authpriv)")
-        show("\n".join(line for line in collector.lines if "verdict=" in line))
+        kinds = ("verdict=", "act=", "lock=")
+        show("\n".join(line for line in collector.lines if any(kind in line for kind in kinds)))
     finally:
         service.stop()
         collector.close()
