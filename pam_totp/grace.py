@@ -40,8 +40,8 @@ def in_grace(state: AccountState, place: str, now: float, grace: float) -> bool:
 
 
 def begun(state: AccountState, place: str, now: float, grace: float) -> AccountState:
-    """Return the state in which a code was accepted at `place`; what can matter to no policy
-    any more is dropped."""
+    """Return the state in which a code was accepted at `place`.  What is too old for every
+    policy is dropped, and what lies in the future: the clock was set back since."""
     longest = max(grace, _FORGOTTEN_AFTER)
     others = [(p, at) for p, at in state.trusted.items() if p != place and at <= now < at + longest]
     newest = sorted(others, key=lambda other: other[1])[-(KEPT - 1) :]
