@@ -81,7 +81,7 @@ def lock(administrator: Administrator, user: str, *, reason: str, yes: bool) -> 
 @click.argument("user")
 @click.pass_obj
 def unlock(administrator: Administrator, user: str) -> None:
-    """Lift every lock of USER, and forget the failures that led there."""
+    """Lift every lock of USER, and forget the failures."""
     world = administrator.context()
     name = account(world, user)
     before = administration.status(world.store, name, world.now(), world.limits(name))

@@ -18,7 +18,7 @@ _UNBROKEN: Final = ("Id", "Codes", "Created", "Last used")
 
 @click.group()
 def authenticator() -> None:
-    """See an account's authenticators, and put right one whose clock is off."""
+    """Apps and tokens of an account, and their clocks."""
 
 
 @authenticator.command("list")

@@ -28,7 +28,7 @@ _QUIET: Final = (Level.OK, Level.UNCHECKED)
 def doctor(
     context: click.Context, wanted: tuple[str, ...], *, as_json: bool, verbose: bool
 ) -> None:
-    """Say what is wrong with this machine's set-up, and the line that puts it right.
+    """Say what is wrong with the set-up, and what to run.
 
     Changes nothing. CHECK is a subject (ssh) or the name of one check (key-mode); all are made
     by default. Exit status: 0 nothing found, 1 warnings, 2 errors.

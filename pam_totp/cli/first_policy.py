@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from pam_totp import nss
+from pam_totp import governance, nss
 from pam_totp.cli.administrator import Administrator, noted
 from pam_totp.cli.terminal import Terminal, say, terminal
 from pam_totp.errors import PolicyError
-from pam_totp.event import Event
+from pam_totp.governance import Signature
 from pam_totp.policy.document import EVERYBODY, Policy, Target, parsed
 from pam_totp.policy.keys import BY_NAME
-from pam_totp.policy.record import PolicyRecord, to_text
 
 _SERVICES: Final = BY_NAME["services"]
 _EVERYBODY: Final = "everybody"
@@ -46,17 +45,15 @@ class FirstPolicy:
         if ask:
             with terminal(administrator.command("setup", "--yes")) as person:
                 self._ask(person)
-        if not self._settings:
-            return
-        policy = Policy()
+        if self._settings:
+            change = governance.proposed(world.store, self._set)
+            signed = Signature(administrator.name, administrator.origin, world.now(), "setup")
+            noted(world, governance.keep(world.store, change, signed))
+
+    def _set(self, policy: Policy) -> Policy:
         for target, words in self._settings:
             policy = policy.setting(target, words)
-        now, actor = world.now(), administrator.name
-        said = "; ".join(map(str, policy.rules))
-        event = Event(now, "", "policy", detail=said, actor=actor)
-        record = PolicyRecord(newest.id, now, actor, "", "setup", to_text(policy))
-        world.store.change_policy(record, event)
-        noted(world, event)
+        return policy
 
     def _ask(self, person: Terminal) -> None:
         if self._services is None:

@@ -16,6 +16,7 @@ from pam_totp.cli.terminal import many
 from pam_totp.errors import PamTotpError, PolicyError
 from pam_totp.governance import Basis, Change, without
 from pam_totp.policy.document import Policy, target_of
+from pam_totp.policy.keys import KEYS
 from pam_totp.policy.paper import from_yaml, to_yaml
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -24,7 +25,14 @@ _LARGEST: Final = 1 << 20  # bytes
 
 @click.group()
 def policy() -> None:
-    """Who needs a code, from when and where: show it, change it, explain it."""
+    """Who needs a code, from when and where."""
+
+
+def _keys() -> str:
+    """Return every key with the form of its values, as help shows it."""
+    width = max(len(key.name) for key in KEYS)
+    rows = [f"  {key.name:{width}}  {key.kind.form}" for key in KEYS]
+    return "\n".join(("\b", "Keys:", *rows))
 
 
 def _targets(command: _F) -> _F:
@@ -52,7 +60,7 @@ def _manner(command: _F) -> _F:
     return command
 
 
-@policy.command("set")
+@policy.command("set", short_help="Set keys of a rule.", epilog=_keys())
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
 @_targets
 @_manner
@@ -71,7 +79,8 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
 ) -> None:
     """Set keys of the rule for everybody, or for whom and where the options say.
 
-    Before it takes effect it is shown who would be refused now, and who would be asked.
+    Before it takes effect it is shown who would be refused now, and who would be asked. What
+    the keys do: /usr/share/doc/libpam-totp/docs/policy.md.
     """
     words = _words(pairs)
     world = administrator.context()
@@ -83,7 +92,7 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
     policy_change.make(administrator, world, manner, change)
 
 
-@policy.command()
+@policy.command(short_help="Leave keys to what is less specific.")
 @click.argument("names", metavar="[KEY]...", nargs=-1)
 @_targets
 @_manner
@@ -110,7 +119,7 @@ def unset(  # noqa: PLR0913 -- one parameter for each option
     policy_change.make(administrator, world, manner, change)
 
 
-@policy.command()
+@policy.command(short_help="Show the rules, and what is not set.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="As `edit` opens it, and `check` reads it.")
 @click.pass_obj
@@ -125,7 +134,7 @@ def show(administrator: Administrator, *, as_json: bool, as_yaml: bool) -> None:
         policy_view.show(found)
 
 
-@policy.command()
+@policy.command(short_help="Say what becomes of a login of USER, and why.")
 @click.argument("user")
 @click.option("--service", metavar="SERVICE", help="The PAM service that is logged in to.")
 @click.option("--from", "address", metavar="ADDRESS", help="Where the login is from.")
@@ -151,7 +160,7 @@ def explain(  # noqa: PLR0913 -- one parameter for each option
         policy_explain.show(asked, name)
 
 
-@policy.command()
+@policy.command(short_help="Check a policy in a file, and what it would change.")
 @click.argument("file", metavar="[FILE|-]", required=False)
 @click.pass_obj
 def check(administrator: Administrator, file: str | None) -> None:
@@ -175,7 +184,7 @@ def check(administrator: Administrator, file: str | None) -> None:
     policy_impact.check(seen, force=True)
 
 
-@policy.command()
+@policy.command(short_help="Edit all rules at once, in an editor.")
 @_manner
 @click.pass_obj
 def edit(administrator: Administrator, *, yes: bool, force: bool, note: str) -> None:
@@ -198,7 +207,7 @@ def edit(administrator: Administrator, *, yes: bool, force: bool, note: str) -> 
         policy_change.make(administrator, world, manner, new)
 
 
-@policy.command()
+@policy.command(short_help="Show each version: who made it, when, and what.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
 @click.pass_obj
 def history(administrator: Administrator, *, as_json: bool) -> None:
@@ -211,7 +220,7 @@ def history(administrator: Administrator, *, as_json: bool) -> None:
         policy_view.history(found, world.now())
 
 
-@policy.command()
+@policy.command(short_help="Put a version in force again.")
 @click.argument("version", metavar="ID", type=click.IntRange(1))
 @_manner
 @click.pass_obj

@@ -53,7 +53,7 @@ class NoService(PamTotpError):
 def test(
     administrator: Administrator, service: str, user: str | None, *, rhost: str, tty: str
 ) -> None:
-    """Log in to SERVICE as USER here in the terminal, and say what came of it.
+    """Log in to SERVICE here, and say what came of it.
 
     USER is, if left out, whoever called sudo. Each prompt is shown as SERVICE would show it.
     No session is opened, but otherwise it is a real login: a right code is used up by it, and

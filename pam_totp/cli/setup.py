@@ -51,10 +51,10 @@ def setup(  # noqa: PLR0913 -- one parameter for each option
     ignore_clock: bool,
     yes: bool,
 ) -> None:
-    """Make configuration, key and data directory, and the first policy.
+    """Make what is missing, and say what is not yet turned on.
 
-    Makes what is missing, leaves the rest as it is, and says what is not yet turned on. No
-    login changes by it.
+    Makes configuration, key, data directory and first policy, and leaves what is there as it
+    is. No login changes by it.
     """
     first = FirstPolicy(services, require)  # what was said may be wrong: before anything is made
     loaded, made = _configuration(administrator, issuer, yes=yes)

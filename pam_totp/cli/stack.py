@@ -52,7 +52,7 @@ def stack() -> None:
     """Which services ask for a code: show it, turn it on and off."""
 
 
-@stack.command()
+@stack.command(short_help="Show how services ask for a code, or would.")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1)
 @click.pass_obj
 def show(administrator: Administrator, services: tuple[str, ...]) -> None:
@@ -72,7 +72,7 @@ def show(administrator: Administrator, services: tuple[str, ...]) -> None:
     stack_view.trial_of(administrator, _ROOT, clock.now())
 
 
-@stack.command()
+@stack.command(short_help="Let services ask for the code after the password.")
 @click.argument("services", metavar="SERVICE...", nargs=-1, required=True)
 @click.option(
     "--try",
@@ -132,7 +132,7 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     _finish(administrator, done, seconds)
 
 
-@stack.command()
+@stack.command(short_help="Take that back.")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every service that asks for a code.")
 @click.pass_obj
@@ -150,7 +150,7 @@ def disable(administrator: Administrator, services: tuple[str, ...], *, everythi
         raise StackError("not everything could be turned off", hint="pam-totp stack show")
 
 
-@stack.command()
+@stack.command(short_help="Let what is on trial stand.")
 @click.pass_obj
 def confirm(administrator: Administrator) -> None:
     """Let what is on trial stand.

@@ -118,7 +118,7 @@ def is_service(name: str) -> bool:
 SERVICES: Final = Kind(
     _service_names,
     ",".join,
-    "names of PAM services with commas between, like sshd,login, or all",
+    "names of PAM services like sshd,login, or all",
 )
 DATE: Final = Kind(date.fromisoformat, date.isoformat, "a date like 2027-02-01")
 

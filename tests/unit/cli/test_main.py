@@ -187,3 +187,12 @@ def test_files_are_private_whatever_the_umask(host: Host) -> None:
         os.umask(before)
     modes = {p.stat().st_mode & 0o077 for p in host.data.rglob("*")}
     assert modes == {0}
+
+
+@pytest.mark.parametrize("group", [(), ("stack",), ("policy",), ("authenticator",), ("store",)])
+def test_no_help_is_cut_short(group: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of commands says of each what it does, in words that end."""
+    assert main([*group, "--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
