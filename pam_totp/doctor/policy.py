@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from pam_totp.account import Person
+from pam_totp import people
+from pam_totp.context import Context
 from pam_totp.doctor.finding import Check, Finding, Unchecked, error, warning
 from pam_totp.doctor.machine import Machine
-from pam_totp.errors import PolicyError, StoreError
+from pam_totp.errors import PolicyError
+from pam_totp.impact import Somebody, Standing, standing
 from pam_totp.policy.document import EVERYBODY, Policy
 from pam_totp.policy.in_force import InForce
-from pam_totp.policy.resolve import Situation, asks_in, effective
-from pam_totp.policy.values import ALL_SERVICES, Mfa
+from pam_totp.policy.places import places
+from pam_totp.policy.resolve import asks_in
+from pam_totp.policy.values import ALL_SERVICES
 from pam_totp.stack import MODULE, Rule, StackError, Tree, services_using_module
-
-_ADMINISTRATORS: Final = ("sudo", "wheel", "admin")  # groups that usually may become root
 
 
 def _readable(machine: Machine) -> Iterator[Finding]:
@@ -87,17 +88,42 @@ def _stacks(machine: Machine) -> Iterator[Finding]:
                 )
 
 
-def _ways_out(machine: Machine) -> Iterator[Finding]:
-    """Look whether somebody who may become root can still log in where codes are asked for."""
-    policy = _policy(machine)
-    people = _administrators(machine)
-    if people and not any(_can_log_in(machine, policy, person) for person in people):
-        names = ", ".join(person.name for person in people)
-        yield error(
-            f"nobody who may become root can log in ({names}): the policy requires a code, and "
-            "each of them is locked or has not enrolled",
-            f"pam-totp enroll {people[0].name}",
+def _ways_in(machine: Machine) -> Iterator[Finding]:
+    """Look whether an administrator can log in at each service that asks, from anywhere."""
+    policy, now = _policy(machine), machine.now()
+    them = _administrators(machine, policy)
+    shut = [
+        service
+        for service in services_using_module(machine.root)
+        if not any(
+            standing(policy, one, service, place.address, now) is not Standing.REFUSED
+            for one in them
+            for place in places(policy, policy)
+            if not one.locked
         )
+    ]
+    if them and shut:
+        locked = all(one.locked for one in them)
+        why = "is locked" if locked else "is locked, or must use a code and has none"
+        yield error(
+            f"no administrator can log in at {', '.join(shut)}: each of "
+            f"{', '.join(one.name for one in them)} {why}",
+            f"pam-totp {'unlock' if locked else 'enroll'} {them[0].name}",
+        )
+
+
+def _administrators(machine: Machine, policy: Policy) -> list[Somebody]:
+    world = Context(
+        machine.config,
+        machine.store,
+        now=machine.now,
+        lookup=machine.lookup,
+        member=machine.member,
+        policy=lambda: policy,
+    )
+    everybody = [one for one in people.known(world, policy.groups) if one.person is not None]
+    seen = (people.somebody(world, one, policy.groups, machine.now()) for one in everybody)
+    return sorted((one for one in seen if one.administrator), key=lambda one: one.name != "root")
 
 
 def _policy(machine: Machine) -> Policy:
@@ -116,36 +142,13 @@ def _in_common(rule: Rule) -> bool:
     return any(line.module.startswith("common-") for line in rule.through)
 
 
-def _administrators(machine: Machine) -> list[Person]:
-    """Return root and the members of the groups that usually may become root."""
-    names = ["root"]
-    for group in _ADMINISTRATORS:
-        found = machine.group(group)
-        names += sorted(found[2]) if found else []
-    people = (machine.lookup(name) for name in dict.fromkeys(names))
-    return [person for person in people if person is not None]
-
-
-def _can_log_in(machine: Machine, policy: Policy, person: Person) -> bool:
-    """Whether the person, whose password is right, has a code where one is needed."""
-    state = machine.store.look(person.name)
-    if state.lock is not None:
-        return False
-    if state.enrolled is not None:
-        with suppress(StoreError):
-            return machine.store.credentials(person.name) is not None
-        return False
-    situation = Situation(
-        person.name, machine.now(), lambda group: machine.member(person, group), anywhere=True
-    )
-    return effective(policy, situation).mfa is not Mfa.REQUIRED
-
-
 CHECKS: Final = (
     Check("policy", "the newest policy can be used", _readable),
     Check("policy-groups", "the groups in the policy exist", _groups),
     Check("policy-users", "the users in the policy exist", _users),
     Check("policy-services", "the services in the policy ask for codes", _services),
     Check("policy-stacks", "the policy names the services that ask for codes", _stacks),
-    Check("policy-administrators", "somebody who may become root can log in", _ways_out),
+    Check(
+        "policy-administrators", "an administrator can log in where codes are asked", _ways_in
+    ),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pam_totp import enrollment, keyfile
+from pam_totp import administration, enrollment, keyfile
 from pam_totp.account import Person
 from pam_totp.doctor.examine import examine
 from pam_totp.doctor.finding import Finding, Level
@@ -158,8 +158,16 @@ def test_administrators(policed: Policed) -> None:
 
 
 def test_an_exempted_administrator(policed: Policed) -> None:
-    """An administrator of whom no code is asked can log in."""
-    policed.says('[{"mfa":"required"},{"group":"sudo","mfa":"off"}]')
-    assert policed.found() == []
+    """An administrator of whom no code is asked, or not from everywhere, can log in."""
     policed.says('[{"mfa":"required"},{"user":"root","mfa":"optional"}]')
     assert policed.found() == []
+    policed.says('[{"mfa":"required"},{"from":"192.0.2.0/24","mfa":"off"}]')
+    assert policed.found() == []
+
+
+def test_locked_administrators(policed: Policed, patient: Patient) -> None:
+    """Where all administrators are locked, the line unlocks one."""
+    store = DirectoryStore(patient.data, keyfile.load(patient.key))
+    administration.lock(store, "root", NOW, "a test")
+    store.close()
+    assert policed.only() == ("policy-administrators", "error", "pam-totp unlock root")
