@@ -33,7 +33,7 @@ def store() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def renew(administrator: Administrator, *, yes: bool) -> None:
-    """Put the store together after a half was lost, exchanged or restored.
+    """Put the halves together after one was lost or restored.
 
     Logins are refused until it is done. Codes of the present moment and all recovery codes
     are void afterwards.
