@@ -31,6 +31,10 @@ class StoreError(PamTotpError):
     """The store could not read or write: disk full, locked, read-only, not set up."""
 
 
+class StoreReadOnly(StoreError):
+    """The store cannot be written: its file system is mounted read-only."""
+
+
 class StoreDamaged(StoreError):
     """What the store holds is not what it wrote: missing, altered, exchanged or untrusted."""
 

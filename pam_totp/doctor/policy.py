@@ -148,7 +148,5 @@ CHECKS: Final = (
     Check("policy-users", "the users in the policy exist", _users),
     Check("policy-services", "the services in the policy ask for codes", _services),
     Check("policy-stacks", "the policy names the services that ask for codes", _stacks),
-    Check(
-        "policy-administrators", "an administrator can log in where codes are asked", _ways_in
-    ),
+    Check("policy-administrators", "an administrator can log in where codes are asked", _ways_in),
 )

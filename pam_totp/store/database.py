@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from pam_totp.errors import StoreDamaged, StoreError
+from pam_totp.errors import StoreDamaged, StoreError, StoreReadOnly
 from pam_totp.store import trust
 
 NAME: Final = "state.db"
@@ -93,8 +93,13 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A connection in a transaction of its own, alone among all processes; durable when
         the block has ended, and undone if it raises."""
-        with self._locks[True], _translated(self._path):
-            yield from self._transaction(self._connection(writes=True))
+        try:
+            with self._locks[True], _translated(self._path):
+                yield from self._transaction(self._connection(writes=True))
+        except StoreReadOnly:
+            # The other connection would hand on to a new one that it is read-only: both go.
+            self.close()
+            raise
 
     @staticmethod
     def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
@@ -199,7 +204,7 @@ def _translated(path: Path) -> Iterator[None]:
 def _kind(error: sqlite3.Error) -> type[StoreError]:
     if isinstance(error, sqlite3.DatabaseError) and _is_damage(str(error)):
         return StoreDamaged
-    return StoreError
+    return StoreReadOnly if "readonly" in str(error) else StoreError
 
 
 def _hint(text: str) -> str | None:

@@ -95,7 +95,7 @@ def admin(person: Person) -> Iterator[Person]:
 def policy() -> Iterator[None]:
     """The policy as the lab has it, put back afterwards."""
     before = pam_totp("policy", "history", "--json")
-    newest = max(int(found) for found in re.findall(r'"id": (\d+)', before))
+    newest = max(int(found) for found in re.findall(r'"version": (\d+)', before))
     yield
     pam_totp("policy", "revert", str(newest), "--yes", "--force")
 
