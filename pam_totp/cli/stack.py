@@ -20,7 +20,7 @@ from pam_totp.stack import change, session, sshd, switch, trial
 from pam_totp.stack.change import Change
 from pam_totp.stack.compose import Variant
 from pam_totp.stack.pamfile import StackError
-from pam_totp.stack.switch import Done, Look
+from pam_totp.stack.switch import Done, Look, Order
 from pam_totp.stack.tree import Tree, is_meant_for_inclusion
 
 _ROOT: Final = Path("/")
@@ -113,6 +113,7 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     world = administrator.context()  # where codes cannot be checked, nobody would get in
     variant = _variant(services, code_only=code_only, one_field=one_field)
     looks = [switch.look(Tree(_ROOT), name, variant) for name in dict.fromkeys(services)]
+    code_only = any(one.asks_for_code_alone for one in looks)
     changes = _changes(looks, code_only=code_only)
     stack_view.policy_of(world, services)
     if not changes:
@@ -121,9 +122,13 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     ask(
         "Write this?", yes=yes, instead=administrator.command("stack", "enable", *services, "--yes")
     )
-    done = switch.enable(_ROOT, administrator.name, changes, clock.now(), seconds)
+    done = switch.enable(
+        _ROOT,
+        Order(administrator.name, clock.now(), seconds),
+        changes,
+        lambda: _settle_sshd(changes, code_only=code_only),
+    )
     try:
-        _settle_sshd(changes, code_only=code_only)
         if not (yes or no_test):
             _rehearse(services, user or administrator.name)
     except BaseException:
@@ -218,8 +223,22 @@ def _settle_sshd(changes: Sequence[Change], *, code_only: bool) -> None:
     sshd.check(code_only=code_only)
     say(sshd.keys_go_on(sshd.effective()))
     undone = sshd.reload()
-    if undone:
+    if code_only:
+        _no_login_without_key(undone)
+    elif undone:
         hint(undone)
+
+
+def _no_login_without_key(undone: str | None) -> None:
+    """Raise StackError unless every login from here on has shown a key to sshd before."""
+    if undone:
+        raise StackError(
+            "sshd could not be told its new settings, without which its stack "
+            "would let in with no password",
+            hint=undone,
+        )
+    say("waiting for logins that began under the old settings, two minutes at the most")
+    sshd.wait_for_old_logins()
 
 
 def _rehearse(services: Sequence[str], user: str) -> None:

@@ -46,6 +46,7 @@ class Composition:
     """A service's file: as it is, without what is ours, and as it would be composed now."""
 
     service: str
+    variant: Variant
     path: Path  # of the file that is written; a link is followed
     now: str | None  # None: there is no file
     base: str | None
@@ -89,7 +90,7 @@ def compose(tree: Tree, service: str, variant: Variant) -> Composition:
     if at is not None and at < stop:
         lines[at:at] = block.render(service, (), account)
     wanted = "\n".join(lines)
-    return Composition(service, path, now, base, wanted, tuple(_notes(read)))
+    return Composition(service, variant, path, now, base, wanted, tuple(_notes(read)))
 
 
 def present(tree: Tree, service: str) -> tuple[Path, str | None]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 _PROC: Final = Path("/proc")
-_SSHD: Final = ("sshd", "sshd-session")  # the second from OpenSSH 9.8 on
+SSHD: Final = ("sshd", "sshd-session")  # the second from OpenSSH 9.8 on
 _LOGIN: Final = ("login",)
 _UNSET: Final = 0xFFFFFFFF  # the kernel's word for a process that belongs to no audit session
 
@@ -55,7 +55,7 @@ def current() -> Login | None:
 def of_chain(chain: list[Process], audit: int | None) -> Login | None:
     """Return the login behind a process and its ancestors, the nearest first."""
     for child, process in pairwise(chain):
-        if process.program in _SSHD:
+        if process.program in SSHD:
             return Login(_key(process), process.started, audit)
         if process.program in _LOGIN:
             # getty becomes login, which is as old as the console; what it starts is the login.
@@ -82,14 +82,15 @@ def _key(process: Process) -> str:
 
 def _ancestors(pid: int) -> Iterator[Process]:
     while pid > 0:
-        process = _process(pid)
-        if process is None:
+        found = process(pid)
+        if found is None:
             return
-        yield process
-        pid = process.parent
+        yield found
+        pid = found.parent
 
 
-def _process(pid: int) -> Process | None:
+def process(pid: int) -> Process | None:
+    """Return a process, or None if it has gone."""
     try:
         # The name, in parentheses, may hold anything.
         fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()

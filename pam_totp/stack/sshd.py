@@ -8,13 +8,17 @@ asked (`sshd -T`); the files are searched for the line to show alone.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pam_totp.stack import session
 from pam_totp.stack.pamfile import StackError
 
 SSHD: Final = "/usr/sbin/sshd"
@@ -24,6 +28,12 @@ TEMPLATE: Final = Path("/usr/share/libpam-totp/50-pam-totp.conf")
 _PID_FILE: Final = Path("/run/sshd.pid")
 _SYSTEMD: Final = Path("/run/systemd/system")
 _SECONDS: Final = 20
+
+# The last checks who somebody is, from OpenSSH 9.9 on.
+_PROGRAMS: Final = (*session.SSHD, "sshd-auth")
+_GRACE: Final = 130  # seconds
+# What sshd calls its processes until somebody is in: "sshd: alice [net]", "[accepted]", ...
+_LOGGING_IN: Final = re.compile(rb"\[(net|accepted|preauth|pam)\]")
 
 KEY_AND_CODE: Final = "publickey,keyboard-interactive:pam"
 _WANTED: Final = {
@@ -70,6 +80,22 @@ def check(*, code_only: bool) -> None:
     for keyword, value in wanted.items():
         if settings.get(keyword) != value:
             raise _differs(keyword, value, settings.get(keyword, "nothing"))
+    if code_only:
+        _no_way_around_the_key()
+
+
+def _no_way_around_the_key() -> None:
+    """Raise where a `Match` block lets somebody come to PAM without a key."""
+    for path, number, words in _lines(CONFIG, matched=True):
+        if words[0].lower() != "authenticationmethods":
+            continue
+        for way in words[1:]:
+            if way != "publickey" and not way.lower().startswith("publickey,"):
+                raise StackError(
+                    f"{path}:{number}: `{' '.join(words)}` lets in without a key, and the stack "
+                    "would ask for no password",
+                    hint=f"change that line to: AuthenticationMethods {KEY_AND_CODE}",
+                )
 
 
 def effective() -> dict[str, str]:
@@ -108,6 +134,35 @@ def reload() -> str | None:
     return "kill -HUP the process of sshd, if one runs"
 
 
+def wait_for_old_logins() -> None:
+    """Wait until no connection is left that began to log in before a reload now.
+
+    Such a one still has the old settings.  sshd ends it after LoginGraceTime, two minutes as
+    shipped.  Raises StackError where that takes longer.
+    """
+    second = os.sysconf("SC_CLK_TCK")
+    # A second for sshd to have read its settings anew.
+    newest = session.ticks() + second
+    while session.ticks() <= newest or any(_is_logging_in(newest)):
+        if session.ticks() > newest + _GRACE * second:
+            raise StackError(
+                f"a login under sshd's old settings has been under way for {_GRACE} s",
+                hint="try again; see LoginGraceTime in sshd_config(5)",
+            )
+        time.sleep(0.1)
+
+
+def _is_logging_in(newest: int) -> Iterator[bool]:
+    """Yield for each process of sshd that is as old as that whether somebody logs in there."""
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        found = session.process(int(name))
+        if found is None or found.program not in _PROGRAMS or found.started > newest:
+            continue
+        with suppress(OSError):
+            title = Path("/proc", name, "cmdline").read_bytes()
+            yield _LOGGING_IN.search(title) is not None
+
+
 def first_setting(keyword: str) -> Setting | None:
     """Return the first line outside of `Match` that sets a keyword (lower case)."""
     for path, number, words in _lines(CONFIG):
@@ -136,9 +191,11 @@ def _differs(keyword: str, wanted: str, found: str) -> StackError:
     )
 
 
-def _lines(path: Path, depth: int = 0) -> Iterator[tuple[Path, int, list[str]]]:
+def _lines(
+    path: Path, depth: int = 0, *, matched: bool = False
+) -> Iterator[tuple[Path, int, list[str]]]:
     """Yield file, number and words of the lines of sshd's settings, in sshd's order, up to the
-    first `Match` of each file."""
+    first `Match` of each file, or `matched` ones too."""
     try:
         text = path.read_text(errors="replace")
     except OSError:
@@ -147,13 +204,13 @@ def _lines(path: Path, depth: int = 0) -> Iterator[tuple[Path, int, list[str]]]:
         words = line.replace("=", " ", 1).split("#", 1)[0].split()
         if not words:
             continue
-        if words[0].lower() == "match":
+        if words[0].lower() == "match" and not matched:
             return
         yield path, number, words
         if words[0].lower() == "include" and depth < 16:  # noqa: PLR2004 -- sshd's own limit
             for pattern in words[1:]:
                 for found in sorted(Path("/").glob(str(CONFIG.parent / pattern).lstrip("/"))):
-                    yield from _lines(found, depth + 1)
+                    yield from _lines(found, depth + 1, matched=matched)
 
 
 def _run(option: str) -> str:

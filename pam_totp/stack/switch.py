@@ -5,7 +5,7 @@ Turning them off is libexec/stack-off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -48,6 +48,11 @@ class Look:
         """Whether enabling would write its file."""
         return self.composition is not None and self.composition.now != self.composition.wanted
 
+    @property
+    def asks_for_code_alone(self) -> bool:
+        """Whether its stack is, or would be, one that comes after a key."""
+        return self.composition is not None and self.composition.variant is Variant.CODE
+
 
 def usual(service: str) -> Variant:
     """Return how a service comes by password and code unless it is said."""
@@ -80,30 +85,56 @@ class Done:
     copies: tuple[Path, ...]
 
 
-def enable(
-    root: Path, who: str, changes: Sequence[Change], now: float, seconds: int | None
-) -> Done:
-    """Write the changes.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who turns something on, when (UTC seconds), and for how long (seconds) unless confirmed."""
 
-    They put themselves back after `seconds`, or in ten minutes, unless `trial.forget` is called
-    before.  Raises StackError; then everything is as it was.
+    who: str
+    now: float
+    seconds: int | None
+
+
+def enable(
+    root: Path, order: Order, changes: Sequence[Change], settle: Callable[[], None] = lambda: None
+) -> Done:
+    """Write the changes, sshd's drop-in first; `settle` is called before the stacks follow.
+
+    They put themselves back after `order.seconds`, or in ten minutes, unless `trial.forget` is
+    called before.  Raises StackError; then everything is as it was.
     """
     places: list[Path] = []
+    # In this order they are put back: a stack that asks for the password again before the
+    # settings of an sshd that checks it itself.
+    ordered = sorted(changes, key=lambda one: one.path == sshd.DROP_IN)
     services = list(dict.fromkeys(one.service for one in changes))
     try:
-        with change.lock(root, who):
+        with change.lock(root, order.who):
             _no_trial(root)
-            for one in changes:
+            for one in ordered:
                 change.unchanged(one)
             # One by one: if one fails, the ones before it are known.
-            places.extend(change.keep(root, one, now) for one in changes)
-            begun = trial.begin(root, services, places, now, seconds or _GUARD)
-            for one in changes:
-                change.replace(one.path, one.after)
+            places.extend(change.keep(root, one, order.now) for one in ordered)
+            begun = trial.begin(root, services, places, order.now, order.seconds or _GUARD)
+            _write(ordered, settle)
     except BaseException:
         put_back(root, places)
         raise
     return Done(begun, tuple(places))
+
+
+def _write(changes: Sequence[Change], settle: Callable[[], None]) -> None:
+    """Write sshd's settings before its stack.
+
+    SECURITY: a stack that asks for the code alone must never meet an sshd, or a login of one,
+    that has not checked a key; `settle` sees to that.
+    """
+    for one in changes:
+        if one.path == sshd.DROP_IN:
+            change.replace(one.path, one.after)
+    settle()
+    for one in changes:
+        if one.path != sshd.DROP_IN:
+            change.replace(one.path, one.after)
 
 
 def put_back(root: Path, places: Sequence[Path]) -> None:

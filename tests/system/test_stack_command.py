@@ -15,6 +15,7 @@ from tests.system.lab.machine import (
     DROP_IN,
     ENABLE,
     OFF,
+    RELOADED,
     STACK,
     asks_for_a_code,
     asks_for_no_code,
@@ -22,7 +23,7 @@ from tests.system.lab.machine import (
 )
 from tests.system.lab.person import Person
 from tests.system.lab.product import COMMAND, DATA, Service, pam_totp
-from tests.system.lab.ssh import STACKS, Sshd, is_in, is_refused, stack_with
+from tests.system.lab.ssh import INSIDE, STACKS, Sshd, is_in, is_refused, stack_with
 from tests.system.lab.terminal import CODE, PASSWORD, Terminal
 from tests.system.test_ssh_variants import give_key
 
@@ -86,19 +87,42 @@ def test_the_console(release: str, person: Person) -> None:
         assert CODE not in console.transcript
 
 
-def test_a_key_then_the_code(off: None, person: Person, tmp_path: Path) -> None:
-    """With --code-only SSH wants a key and the code, and no password."""
+def test_a_key_then_the_code(off: None, person: Person, newcomer: Person, tmp_path: Path) -> None:
+    """With --code-only SSH wants a key and the code, and no password; a login that was under way
+    before is over before the stack asks for none."""
     key = give_key(person, tmp_path)
-    pam_totp(*ENABLE, "--code-only")
     both = "publickey,keyboard-interactive"
-    with Sshd() as sshd:
+    with Sshd("sshd", None, RELOADED, "LoginGraceTime=4") as sshd:
+        with sshd.client(newcomer.name, methods="password") as early:
+            early.sees(PASSWORD)
+            pam_totp(*ENABLE, "--code-only")
+            assert early.ends() == 255
+            assert INSIDE not in early.transcript
         with sshd.client(person.name, f"IdentityFile={key}", methods=both) as client:
             client.gives_code(person.fresh_code())
             is_in(client)
             assert PASSWORD not in client.transcript
-        with sshd.client(person.name) as client:
+        with sshd.client(newcomer.name) as client:
             is_refused(client)
-            assert CODE not in client.transcript
+        with sshd.client(newcomer.name, methods="password") as client:
+            is_refused(client)
+
+
+def test_a_key_needs_an_sshd_that_was_told(off: None) -> None:
+    """Where sshd cannot be told that it must check a key, the stack goes on asking for the
+    password; so it does where a `Match` block lets in without one."""
+    before = STACK.read_text()
+    done = run(COMMAND, *ENABLE, "--code-only")
+    assert done.returncode == 1
+    assert "could not be told" in done.stderr
+    around = DROP_IN.parent / "60-around.conf"
+    around.write_text("Match User alice\nAuthenticationMethods keyboard-interactive:pam\n")
+    with Sshd("sshd", None, RELOADED):
+        done = run(COMMAND, *ENABLE, "--code-only")
+    assert done.returncode == 1
+    assert "60-around.conf:2" in done.stderr
+    assert STACK.read_text() == before
+    assert not DROP_IN.exists()
 
 
 def test_twice(off: None) -> None:
