@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Literal
 
 from pam_totp import grace
@@ -20,12 +21,15 @@ from pam_totp.account import (
 )
 from pam_totp.decide import Rules
 from pam_totp.errors import StoreDamaged
-from pam_totp.event import Event
+from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.lockout import Counter, Limits, WrongCodes
 from pam_totp.otp import Parameters, step_at
+from pam_totp.policy.values import Mfa
 from pam_totp.store.protocol import Store
 
 Locked = Literal["no", "until", "administrator"]
+State = Literal["locked", "pending", "off", "enrolled", "open"]
+"""`pending` must enroll; `off` is never asked for a code; `open` may enroll and has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,10 @@ class Status:
 
     `locked` is "until" `locked_until`, or by an "administrator" (the hard stop included) for
     `reason`; `failures` are the wrong codes that count at this moment; `damage` says why the
-    credentials cannot be read.
+    credentials cannot be read or do not count.  `mfa` is whether a code is needed wherever no
+    rule for a place says otherwise, and `mfa_from` the day to come on which it is required.
+    `drifts` says of authenticators, by name, by how many seconds their clocks were off when a
+    code was last refused for that alone; negative is slow.
     """
 
     account: str
@@ -47,6 +54,25 @@ class Status:
     recovery_codes: int = 0
     last_used: int | None = None
     damage: str = ""
+    mfa: Mfa = Mfa.OPTIONAL
+    mfa_from: date | None = None
+    drifts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody must enroll, now or by a day to come, and has not."""
+        return not self.enrolled and (self.mfa is Mfa.REQUIRED or self.mfa_from is not None)
+
+    @property
+    def states(self) -> list[State]:
+        """Every state that applies, the one that matters most first."""
+        found: list[tuple[State, bool]] = [
+            ("locked", self.locked != "no"),
+            ("pending", self.pending),
+            ("off", self.mfa is Mfa.OFF),
+            ("enrolled", self.enrolled),
+        ]
+        return [state for state, holds in found if holds] or ["open"]
 
 
 def status(store: Store, account: str, now: float, limits: Limits) -> Status:
@@ -68,7 +94,14 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
         recovery_codes=_unspent(credentials, state),
         last_used=state.last_used,
         damage=damage,
+        drifts=_drifts(credentials, state),
     )
+
+
+def _drifts(credentials: Credentials | None, state: AccountState) -> tuple[tuple[str, int], ...]:
+    known = credentials.authenticators if credentials else ()
+    drifts = ((one.name, state.of(one).drift) for one in known)
+    return tuple((name, drift) for name, drift in drifts if drift is not None)
 
 
 def all_statuses(store: Store, now: float, limits: Callable[[str], Limits]) -> Iterator[Status]:
@@ -79,18 +112,20 @@ def all_statuses(store: Store, now: float, limits: Callable[[str], Limits]) -> I
             yield found
 
 
-def lock(store: Store, account: str, now: float, by: str, reason: str = "") -> Event:
+def lock(  # noqa: PLR0913 -- who, whom, when, why and from where
+    store: Store, account: str, now: float, by: str, reason: str = "", *, origin: Origin = NOWHERE
+) -> Event:
     """Lock the account until `unlock`, whatever code is right; its grace ends for good."""
     locked = AdministratorLock(int(now), by, reason)
-    event = Event(now, account, "lock", detail=reason, actor=by)
+    event = Event(now, account, "lock", detail=reason, actor=by).of(origin)
     store.change_state(account, lambda state: (replace(grace.ended(state), lock=locked), event))
     return event
 
 
-def unlock(store: Store, account: str, now: float, by: str) -> Event:
+def unlock(store: Store, account: str, now: float, by: str, *, origin: Origin = NOWHERE) -> Event:
     """Lift every lock of one account, and forget the failures that led there; the next login
     wants a code."""
-    event = Event(now, account, "unlock", actor=by)
+    event = Event(now, account, "unlock", actor=by).of(origin)
 
     def freed(state: AccountState) -> tuple[AccountState, Event]:
         state, free = grace.ended(state), Counter()
@@ -100,9 +135,9 @@ def unlock(store: Store, account: str, now: float, by: str) -> Event:
     return event
 
 
-def reset(store: Store, account: str, now: float, by: str) -> Event:
+def reset(store: Store, account: str, now: float, by: str, *, origin: Origin = NOWHERE) -> Event:
     """Remove the account's authenticators and recovery codes; locks and counters stay."""
-    event = Event(now, account, "reset", actor=by)
+    event = Event(now, account, "reset", actor=by).of(origin)
 
     def forgotten(state: AccountState) -> tuple[AccountState, Event]:
         return replace(grace.ended(state), authenticators={}, spent=frozenset()), event

@@ -19,7 +19,7 @@ from pam_totp.account import (
 from pam_totp.answer import Answer, parse
 from pam_totp.decide import Subject
 from pam_totp.errors import EnrollmentError
-from pam_totp.event import Event
+from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.otp import Parameters
 from pam_totp.store.protocol import CredentialsChange, Store
 
@@ -64,7 +64,15 @@ def drift(drafted: Draft, typed: str, now: float) -> int | None:
     return None if found is None else found.seconds
 
 
-def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = None) -> Event:
+def keep(  # noqa: PLR0913 -- who, what, when and from where
+    store: Store,
+    drafted: Draft,
+    now: float,
+    by: str,
+    step: int | None = None,
+    *,
+    origin: Origin = NOWHERE,
+) -> Event:
     """Enroll the draft, durably, and return the event that was kept of it.
 
     `step` is what `proves` returned: the code that proved the authenticator is spent by it; None
@@ -73,7 +81,8 @@ def keep(store: Store, drafted: Draft, now: float, by: str, step: int | None = N
     Raises EnrollmentError if another enrollment was quicker.
     """
     person, new = drafted.person, drafted.authenticator
-    event = Event(now, person.name, "enrolled", authenticator=new.name, actor=by)
+    done = Event(now, person.name, "enrolled", authenticator=new.name, actor=by)
+    event = done.of(origin)
 
     def change(subject: Subject) -> CredentialsChange:
         _check_name(subject.credentials, person, new.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +39,7 @@ class Event:
     detail: str = ""
     actor: str = ""
     id: int = field(default=0, compare=False)
+
+    def of(self, origin: Origin) -> Event:
+        """Return the event of somebody who sits there."""
+        return replace(self, rhost=origin.address, tty=origin.tty)

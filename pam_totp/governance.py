@@ -135,21 +135,12 @@ def keep(store: Store, change: Change, signed: Signature) -> Event:
     Raises PolicyError if somebody else changed the policy in the meantime.
     """
     what = "; ".join(change.words) or f"the same as version {change.basis.used}"
-    origin = signed.origin
-    event = Event(
-        signed.at,
-        "",
-        "policy",
-        rhost=origin.address,
-        tty=origin.tty,
-        actor=signed.by,
-        detail=what,
-    )
+    event = Event(signed.at, "", "policy", detail=what, actor=signed.by).of(signed.origin)
     record = PolicyRecord(
         change.basis.newest,
         signed.at,
         signed.by,
-        str(origin),
+        str(signed.origin),
         signed.note,
         to_text(change.policy),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,13 @@ _UIDS: Final = {"UID_MIN": 1_000, "UID_MAX": 60_000}
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody whom NSS or the store knows; `person` is None where NSS does not, or could not
-    say."""
+    """Somebody whom NSS or the store knows; `person` is None where NSS does not know the name
+    any more (`gone`), or could not say."""
 
     name: str
     person: Person | None
     state: AccountState = NOBODY
+    gone: bool = False
 
 
 def known(world: Context, groups: Collection[str] = (), also: Iterable[str] = ()) -> list[Known]:
@@ -46,16 +47,27 @@ def known(world: Context, groups: Collection[str] = (), also: Iterable[str] = ()
     def counts(person: Person) -> bool:
         return person.uid == _ROOT or least <= person.uid <= most or person.gid in gids
 
-    people = {person.name: person for person in nss.everyone() if counts(person)}
+    people: dict[str, Person | None] = {p.name: p for p in nss.everyone() if counts(p)}
     # A directory may list no people of its own, and yet know them by name.
     listed = {name for _, _, members in count for name in members}
     for name in {*states, *also, *listed} - set(people):
         with suppress(NameServiceError):
             person = world.lookup(name)
-            if person is not None:
+            if name in states:
+                people[name] = person
+            elif person is not None:
                 people[person.name] = person
-    names = sorted({*states, *people})
-    return [Known(name, people.get(name), states.get(name, NOBODY)) for name in names]
+    return [_known(name, people, states) for name in sorted({*states, *people})]
+
+
+def find(world: Context, name: str) -> Known:
+    """Return what is known of an account, by the name that it has here.  Raises StoreError."""
+    state = world.store.look(name)
+    try:
+        person = world.lookup(name)
+    except NameServiceError:
+        return Known(name, None, state)
+    return Known(name, person, state, gone=person is None)
 
 
 def somebody(world: Context, one: Known, groups: Collection[str], now: float) -> Somebody:
@@ -83,9 +95,21 @@ def damage(world: Context, one: Known) -> str:
         credentials = world.store.credentials(one.name)
     except StoreDamaged as error:
         return str(error)
-    if credentials is None or one.person is None or one.person.uid == credentials.uid:
+    if credentials is None or (one.person is None and not one.gone):
+        return ""
+    if one.person is None:
+        return f"enrolled as uid {credentials.uid}, and the name is gone"
+    if one.person.uid == credentials.uid:
         return ""
     return f"enrolled as uid {credentials.uid}, and the name is uid {one.person.uid}'s now"
+
+
+def _known(
+    name: str, people: Mapping[str, Person | None], states: Mapping[str, AccountState]
+) -> Known:
+    person = people.get(name)
+    gone = person is None and name in people
+    return Known(name, person, states.get(name, NOBODY), gone)
 
 
 def _is_administrator(world: Context, person: Person) -> bool:

@@ -16,7 +16,7 @@ from pam_totp.account import Authenticator, Credentials
 from pam_totp.answer import parse
 from pam_totp.decide import WINDOW, Subject
 from pam_totp.errors import ResyncError, UnknownAuthenticator
-from pam_totp.event import Event
+from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.otp import hotp, step_at
 from pam_totp.store.protocol import Change, Store
 
@@ -44,6 +44,7 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
     *,
     now: float,
     by: str,
+    origin: Origin = NOWHERE,
 ) -> Resynced:
     """Set the authenticator's window around its device's clock, durably, and spend both codes.
 
@@ -64,7 +65,8 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
         changed = replace(known, last_step=found, offset=offset, drift=None)
         drift = offset * authenticator.parameters.period
         detail = clock.off(drift) if drift else "its clock is right"
-        event = Event(now, account, "resync", authenticator=name, detail=detail, actor=by)
+        act = Event(now, account, "resync", authenticator=name, detail=detail, actor=by)
+        event = act.of(origin)
         state = subject.state.with_authenticator(authenticator.id, changed)
         done = Resynced(drift, found < known.last_step, event)
         return done, Change(state, subject.source, event)

@@ -62,7 +62,9 @@ def resync_(administrator: Administrator, user: str, name: str) -> None:
     with terminal(f"run it at a terminal: {administrator.command(*_WORDS, user, name)}") as person:
         codes = _asked(person)
     now, by = world.now(), administrator.name
-    done = resync.resync(world.store, whose, name, codes, now=now, by=by)
+    done = resync.resync(
+        world.store, whose, name, codes, now=now, by=by, origin=administrator.origin
+    )
     noted(world, done.event)
     off = f"its clock is {clock.off(done.drift)}" if done.drift else "its clock is right"
     click.echo(f"{plain(whose)}: {plain(name)} is in step, {off}; the next login takes a new code")

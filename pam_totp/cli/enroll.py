@@ -136,8 +136,9 @@ class Enrollment:
         self._show_recovery_codes(person)
 
     def _keep(self, step: int | None) -> None:
-        now, by = self._world.now(), self._administrator.name
-        noted(self._world, enrollment.keep(self._world.store, self._draft, now, by, step))
+        now, store, who = self._world.now(), self._world.store, self._administrator
+        kept = enrollment.keep(store, self._draft, now, who.name, step, origin=who.origin)
+        noted(self._world, kept)
 
     def _proof(self, person: Terminal) -> int:
         """Return the time step of the right code.  Raises EnrollmentError after three wrong

@@ -27,6 +27,7 @@ from pam_totp.cli import (
     rehearse,
     setup,
     stack,
+    status,
     store,
 )
 from pam_totp.cli.administrator import PROGRAM, Administrator
@@ -60,7 +61,7 @@ for _command in (
     setup.setup,
     enroll.enroll,
     authenticator.authenticator,
-    accounts.status,
+    status.status,
     accounts.lock,
     accounts.unlock,
     accounts.reset,

@@ -11,19 +11,20 @@ from pam_totp.event import Origin
 from pam_totp.source import address_of
 
 _PROC: Final = Path("/proc")
-_VARIABLE: Final = b"SSH_CONNECTION="
+_VARIABLE: Final = "SSH_CONNECTION"
 _STREAMS: Final = (0, 1, 2)
 _MOST_ANCESTORS: Final = 50
 
 
-def origin(pid: int | None = None) -> Origin:
-    """Return from where a process (this one) is used.
+def origin() -> Origin:
+    """Return from where this process is used.
 
     sudo and su drop SSH_CONNECTION, so that the shell above them is asked.  Whoever has become
     root could have set it to anything: it is for those who look later, and decides nothing.
     """
-    found = filter(None, map(_address, _ancestors(os.getpid() if pid is None else pid)))
-    return Origin(next(found, ""), _terminal())
+    own = _client(os.environ.get(_VARIABLE, ""))
+    above = filter(None, map(_address, _ancestors(os.getppid())))
+    return Origin(own or next(above, ""), _terminal())
 
 
 def _address(pid: int) -> str:
@@ -32,9 +33,12 @@ def _address(pid: int) -> str:
         variables = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return ""
-    values = (one.removeprefix(_VARIABLE) for one in variables if one.startswith(_VARIABLE))
-    client = next(values, b"").split(b" ")[0].decode("ascii", "replace")
-    address = address_of(client)
+    named = (one.decode("ascii", "replace").partition("=") for one in variables)
+    return next((_client(value) for name, _, value in named if name == _VARIABLE), "")
+
+
+def _client(connection: str) -> str:
+    address = address_of(connection.partition(" ")[0])
     return "" if address is None else str(address)
 
 

@@ -94,15 +94,20 @@ def _user(world: Context, typed: str, *, force: bool) -> str:
 
 def _group(typed: str, *, force: bool) -> str:
     try:
-        found = nss.group(typed)
-    except NameServiceError:
+        return group_by_nss(typed)
+    except (UnknownGroup, NameServiceError):
         if force:
             return typed
         raise
-    if found is None and not force:
+
+
+def group_by_nss(typed: str) -> str:
+    """Return a group's own name.  Raises UnknownGroup, NameServiceError."""
+    found = nss.group(typed)
+    if found is None:
         hint = f"getent group {shlex.quote(typed)}"
         raise UnknownGroup(f"there is no group called {typed!r}", hint=hint)
-    return typed if found is None else found[0]
+    return found[0]
 
 
 def _say_basis(basis: Basis) -> None:

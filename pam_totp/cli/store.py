@@ -54,7 +54,8 @@ def renew(administrator: Administrator, *, yes: bool) -> None:
         now,
     )
     world, said = from_config(loaded), many(renewed, "account")
-    noted(world, Event(now, "", "renew", detail=said, actor=administrator.name))
+    act = Event(now, "", "renew", detail=said, actor=administrator.name)
+    noted(world, act.of(administrator.origin))
     click.echo(f"renewed, {said}; logins go on with the next code")
     _name_the_damaged(world, now)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +24,13 @@ from pam_totp.lockout import Counter, Failure
 if TYPE_CHECKING:
     from .conftest import Host
 
+REPOSITORY = Path(__file__).parents[3]
+
 KEYS = [
     "account",
+    "mfa",
+    "mfa_from",
+    "state",
     "enrolled",
     "locked",
     "locked_until",
@@ -31,6 +39,7 @@ KEYS = [
     "authenticators",
     "recovery_codes",
     "last_used",
+    "drift",
     "damage",
 ]
 
@@ -58,6 +67,9 @@ def test_status_for_scripts(enrolled: Host) -> None:
     assert enrolled.does("status", "--json").json == [one]
     assert one == {
         "account": "daemon",
+        "mfa": "optional",
+        "mfa_from": None,
+        "state": "enrolled",
         "enrolled": True,
         "locked": "no",
         "locked_until": None,
@@ -66,6 +78,7 @@ def test_status_for_scripts(enrolled: Host) -> None:
         "authenticators": ["phone"],
         "recovery_codes": 10,
         "last_used": None,
+        "drift": None,
         "damage": None,
     }
 
@@ -252,3 +265,93 @@ def test_the_table_is_not_cut_in_a_pipe(host: Host) -> None:
         host.does("enroll", "daemon", "--no-confirm", "--name", name)
     (line,) = (li for li in host.does("status").out.splitlines() if li.startswith("daemon"))
     assert line.count("of-somebody-with-many") == 8
+
+
+def test_where_an_act_is_from(
+    host: Host, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an administrator does is kept and logged with the address of the ssh session."""
+    monkeypatch.setenv("SSH_CONNECTION", "2001:db8::7 50000 192.0.2.1 22")
+    monkeypatch.setattr(os, "ttyname", lambda _fd: "/dev/pts/7")
+    host.does("enroll", "daemon", "--no-confirm")
+    host.does("lock", "daemon", "--yes", "--reason", "on leave")
+    host.does("unlock", "daemon")
+    host.does("reset", "daemon", "--yes")
+    host.does("policy", "set", "grace=15m", "--yes")
+    found = host.world().store.events()
+    assert [event.what for event in found] == ["enrolled", "lock", "unlock", "reset", "policy"]
+    assert {(event.rhost, event.tty) for event in found} == {("2001:db8::7", "pts/7")}
+    assert len([line for line in log_lines if "from=2001:db8::7 tty=pts/7" in line]) == 5
+    assert host.does("policy", "history", "--json").json[0]["origin"] == "2001:db8::7"
+
+
+def test_sudo_hides_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session's address is found in the shell above, where sudo has dropped it; what is no
+    address is none."""
+    for connection, expected in (("198.51.100.9 1 192.0.2.1 22", "198.51.100.9"), ("a b", "")):
+        code = "import sys; sys.path.insert(0, sys.argv[1]); from pam_totp.cli.origin import "
+        code += "origin; print(origin().address)"
+        line = f"SSH_CONNECTION='{connection}' sh -c 'env -u SSH_CONNECTION \"$@\"; true' sh \"$@\""
+        done = subprocess.run(
+            ["sh", "-c", line, "sh", sys.executable, "-c", code, str(REPOSITORY)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PATH": "/usr/bin:/bin"},
+        )
+        if not expected and os.environ.get("SSH_CONNECTION"):
+            continue  # whoever runs the tests has come by ssh
+        assert done.stdout.strip() == expected
+
+
+def states(host: Host, *words: str) -> dict[str, str]:
+    """Return who is listed, each with the state."""
+    return {one["account"]: one["state"] for one in host.does("status", "--json", *words).json}
+
+
+def test_who_is_missing(enrolled: Host) -> None:
+    """Whoever must use a code and has not enrolled is pending, from a date on too; the rest is
+    found by its own state and by group."""
+    enrolled.does("policy", "set", "mfa=required", "mfa-from=2099-02-01", "--user", "bin", "--yes")
+    enrolled.does("policy", "set", "mfa=required", "--group", "daemon", "--yes")
+    enrolled.does("policy", "set", "mfa=off", "--user", "sys", "--yes")
+    enrolled.does("lock", "sys", "--yes")
+    enrolled.does("policy", "set", "mfa=required", "--group", "bin", "--yes")
+    assert states(enrolled) == {"bin": "pending", "daemon": "enrolled", "sys": "locked"}
+    assert states(enrolled, "--state", "pending") == {"bin": "pending"}
+    assert states(enrolled, "--state", "enrolled") == {"daemon": "enrolled"}
+    assert states(enrolled, "--state", "off") == {"sys": "locked"}
+    assert states(enrolled, "--state", "locked") == {"sys": "locked"}
+    assert states(enrolled, "--group", "bin") == {"bin": "pending"}
+    assert states(enrolled, "--group", "daemon", "--state", "pending") == {}
+    one = enrolled.does("status", "bin", "--json").json
+    assert (one["mfa"], one["mfa_from"]) == ("optional", "2099-02-01")
+    out = enrolled.does("status").out
+    assert re.search(r"^bin +required from 2099-02-01 +no +no", out, re.MULTILINE)
+    assert out.endswith("3 accounts, 1 locked, 1 pending\n")
+    assert "required from 2099-02-01" in enrolled.does("status", "bin").out
+
+
+def test_who_may_enroll_is_listed_on_request(host: Host) -> None:
+    """Whoever may enroll and has not is in the lists that ask for it, and in no other."""
+    assert "root" not in states(host)
+    assert states(host, "--state", "open")["root"] == "open"
+    assert states(host, "--group", "root")["root"] == "open"
+    done = host.run("status", "--group", "no-such-group")
+    assert done.code == 1
+    assert done.err.endswith("hint: getent group no-such-group\n")
+    assert host.run("status", "root", "--state", "open").code == 2
+
+
+def test_a_clock_that_is_off(enrolled: Host) -> None:
+    """How far a phone's clock was off when a code was refused for that is shown, in seconds."""
+
+    def off(state: AccountState) -> tuple[AccountState, Event]:
+        (id_,) = state.authenticators
+        known = state.authenticators[id_]
+        return state.with_authenticator(id_, replace(known, drift=-240)), Event(0, "", "test")
+
+    enrolled.world().store.change_state("daemon", off)
+    assert enrolled.does("status", "daemon", "--json").json["drift"] == -240
+    assert "phone is 240 s slow" in enrolled.does("status", "daemon").out
+    assert "phone (240 s slow)" in enrolled.does("status").out
