@@ -52,7 +52,7 @@ def status(
     group: str | None,
     as_json: bool,
 ) -> None:
-    """Show who must use a code, who has enrolled and who is locked out.
+    """Show who must, who has enrolled, who is locked out.
 
     MFA is what the policy says wherever no rule for a service or network does. Without --state
     and --group these are all accounts that are enrolled, locked or pending.
