@@ -29,7 +29,7 @@ def store() -> None:
     """Repair the data after a part of it was lost or restored."""
 
 
-@store.command()
+@store.command(short_help="Make secrets and state.db one store again.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def renew(administrator: Administrator, *, yes: bool) -> None:
