@@ -96,6 +96,7 @@ def test_a_key_then_the_code(off: None, person: Person, newcomer: Person, tmp_pa
         with sshd.client(newcomer.name, methods="password") as early:
             early.sees(PASSWORD)
             pam_totp(*ENABLE, "--code-only")
+            early.types("anything")
             assert early.ends() == 255
             assert INSIDE not in early.transcript
         with sshd.client(person.name, f"IdentityFile={key}", methods=both) as client:
