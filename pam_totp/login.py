@@ -160,8 +160,13 @@ class Login:
         person are one person, and the second is no way around the code."""
         if who.ruled.mfa is Mfa.OFF or who.person is None:
             return ""
-        others = self._context.store.enrolled_as(who.person.uid)
-        return f"uid {who.person.uid} has enrolled as {others[0]}" if others else ""
+        uid = who.person.uid
+        for name in self._context.store.enrolled_as(uid):
+            other = self._context.lookup(name)
+            # Where that name is gone, the uid is somebody else's now.
+            if other is not None and other.uid == uid:
+                return f"uid {uid} has enrolled as {name}"
+        return ""
 
     def _checked(self, who: Who, typed: str | None) -> Verdict:
         if answer.parse(typed) is None or typed in (who.typed, who.account):

@@ -88,6 +88,14 @@ def test_a_second_name_of_one_uid(world: World) -> None:
     assert world.login(Talk("alice2")).check() is Verdict.NOT_NEEDED
 
 
+def test_a_uid_that_was_somebody_elses(world: World) -> None:
+    """Who has the uid of an account that is gone is not taken for its owner."""
+    world.enroll()
+    del world.people["alice"]
+    world.people["carol"] = Person("carol", ALICE.uid)
+    assert world.login(Talk("carol")).check() is Verdict.NOT_NEEDED
+
+
 def test_a_second_name_where_no_code_is_needed(world: World) -> None:
     """Where the policy asks for no code, a second name is none either."""
     world.enroll()
