@@ -168,8 +168,9 @@ class Model:
         if door == "root":
             self.row = 0
             if self.numbers.grace and address != "unknown":
-                # What was accepted in the future was so under a clock that was wrong.
-                self.trusted = {p: at for p, at in self.trusted.items() if at <= now}
+                # In the future it was so by a wrong clock; no policy gives more than 30 days.
+                age = {place: now - at for place, at in self.trusted.items()}
+                self.trusted = {p: now - a for p, a in age.items() if 0 <= a < 30 * DAY}
                 self.trusted[service, address] = now
 
     def _fail(self, text: str, now: int, door: str, address: str, *, guess: bool) -> bool:
