@@ -221,7 +221,7 @@ def history(administrator: Administrator, *, as_json: bool) -> None:
 
 
 @policy.command(short_help="Put a version in force again.")
-@click.argument("version", metavar="ID", type=click.IntRange(1))
+@click.argument("version", metavar="VERSION", type=click.IntRange(1))
 @_manner
 @click.pass_obj
 def revert(

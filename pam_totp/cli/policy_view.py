@@ -27,7 +27,7 @@ def show(basis: Basis) -> None:
 def as_json(basis: Basis) -> str:
     """Return the same for scripts."""
     said = {
-        "id": basis.used,
+        "version": basis.used,
         "broken": basis.broken or None,
         "rules": to_data(basis.policy),
         "defaults": {key.name: _default(key) for key in KEYS},
@@ -46,7 +46,7 @@ def history_as_json(versions: Sequence[Version]) -> str:
     """Return the same for scripts."""
     said = [
         {
-            "id": one.record.id,
+            "version": one.record.id,
             "at": local(one.record.at).isoformat(timespec="seconds") if one.record.at else None,
             "actor": one.record.actor,
             "origin": one.record.origin,

@@ -88,7 +88,7 @@ def _wanted(world: Context, state: State | None, group: str | None, now: float) 
     if group is not None:
         group = group_by_nss(group)
     groups = {*world.policy().groups, *filter(None, (group,))}
-    everybody: Iterable[Known] = people.known(world, groups)
+    everybody: Iterable[Known] = filter(_is_of_use, people.known(world, groups))
     if group is not None:
         everybody = (k for k in everybody if k.person and world.member(k.person, group))
     for found in _statuses(world, everybody, now):
@@ -97,6 +97,11 @@ def _wanted(world: Context, state: State | None, group: str | None, now: float) 
                 yield found
         elif group is not None or found.enrolled or found.locked != "no" or found.pending:
             yield found
+
+
+def _is_of_use(one: Known) -> bool:
+    """Whether there is anything to say of somebody: a name that is gone enrolls no more."""
+    return not one.gone or one.state.enrolled is not None or one.state.lock is not None
 
 
 def _statuses(world: Context, everybody: Iterable[Known], now: float) -> Iterator[Status]:

@@ -183,7 +183,7 @@ def test_an_administrators_day(
     is_kept_out(sshd, newcomer, newcomer.fresh_code())
     assert "until" in does(f"status {newcomer.name}")
     why = does(f"events {newcomer.name}")
-    assert why.count("wrong code") == 5
+    assert why.count("wrong code, counted") == 5
     assert "locked" in why.splitlines()[-1]
     assert "127.0.0.1" in why
     does(f"unlock {newcomer.name}")

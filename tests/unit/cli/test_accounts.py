@@ -235,6 +235,17 @@ def test_a_name_that_nss_has_forgotten(host: Host) -> None:
     assert "enroll 'long gone'" in host.does("reset", "long gone", "--yes").out
 
 
+def test_a_name_that_is_gone_is_missing_nowhere(host: Host) -> None:
+    """Somebody who has gone, and whose authenticators were removed, need not enroll any more."""
+    store, now = host.world().store, time.time()
+    drafted = enrollment.draft(store, Person("long gone", 4242), "phone", now)
+    enrollment.keep(store, drafted, now, "test")
+    host.does("policy", "set", "mfa=required", "--user", "root", "--yes", "--force")
+    assert [one["account"] for one in host.does("status", "--json").json] == ["long gone", "root"]
+    host.does("reset", "long gone", "--yes")
+    assert [one["account"] for one in host.does("status", "--json").json] == ["root"]
+
+
 def test_a_name_that_is_somebody_elses_now(host: Host) -> None:
     """An account whose uid has changed is refused at every login, and shown as that."""
     store, now = host.world().store, time.time()

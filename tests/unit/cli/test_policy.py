@@ -300,7 +300,7 @@ def test_what_is_shown_can_be_checked(
     assert done.out == "\nnobody is asked or refused otherwise than before\n"
     found = host.does("policy", "show", "--json").json
     assert found["rules"] == [{"group": "daemon", "mfa": "required"}]
-    assert (found["id"], found["defaults"]["mfa"]) == (2, "optional")
+    assert (found["version"], found["defaults"]["mfa"]) == (2, "optional")
 
 
 def test_the_policy_is_edited(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_history_and_the_way_back(host: Host) -> None:
     host.does("policy", "set", "mfa=required", "--group", "daemon", "--yes", "--note", "by order")
     host.does("policy", "unset", "mfa", "--group", "daemon", "--yes")
     newest, second, first = host.does("policy", "history", "--json").json
-    assert (newest["id"], newest["changed"]) == (3, ["mfa unset for group daemon"])
+    assert (newest["version"], newest["changed"]) == (3, ["mfa unset for group daemon"])
     assert (second["actor"], second["note"]) == ("root", "by order")
     assert second["changed"] == ["mfa=required for group daemon"]
     assert (first["at"], first["changed"]) == (None, [])
