@@ -51,6 +51,19 @@ class Context:
 
         return effective(self.policy(), Situation(account, self.now(), member, anywhere=True))
 
+    def other_name(self, person: Person) -> str:
+        """Return another name under which a person's uid has enrolled, "" if there is none: two
+        names of one person are one person, and the second is no way around the code.
+
+        Raises NameServiceError, StoreError.
+        """
+        for name in self.store.enrolled_as(person.uid):
+            other = self.lookup(name)
+            # Where that name is gone, the uid is somebody else's now.
+            if name != person.name and other is not None and other.uid == person.uid:
+                return name
+        return ""
+
     def limits(self, account: str) -> Limits:
         """Return when an account locks."""
         return self.anywhere(account).limits

@@ -29,8 +29,8 @@ class Somebody:
     """A person as a policy sees one.
 
     `groups` says of each group that a policy names whether this is a member, None for what
-    cannot be told.  Who is `enrolled` and not `usable` is damaged.  `locked` ends when an
-    administrator acts, `held` by itself.
+    cannot be told.  Who is `enrolled` and not `usable` is damaged, or has enrolled under another
+    name.  `locked` ends when an administrator acts, `held` by itself.
     """
 
     name: str

@@ -156,17 +156,11 @@ class Login:
         return self._said(who, Verdict.NOT_NEEDED)
 
     def _other_names(self, who: Who) -> str:
-        """Return whose uid this is, if it has enrolled under another name: two names of one
-        person are one person, and the second is no way around the code."""
+        """Return whose uid this is, if it has enrolled under another name."""
         if who.ruled.mfa is Mfa.OFF or who.person is None:
             return ""
-        uid = who.person.uid
-        for name in self._context.store.enrolled_as(uid):
-            other = self._context.lookup(name)
-            # Where that name is gone, the uid is somebody else's now.
-            if other is not None and other.uid == uid:
-                return f"uid {uid} has enrolled as {name}"
-        return ""
+        other = self._context.other_name(who.person)
+        return f"uid {who.person.uid} has enrolled as {other}" if other else ""
 
     def _checked(self, who: Who, typed: str | None) -> Verdict:
         if answer.parse(typed) is None or typed in (who.typed, who.account):

@@ -77,11 +77,12 @@ def somebody(world: Context, one: Known, groups: Collection[str], now: float) ->
     def member(group: str) -> bool | None:
         return None if person is None else world.member(person, group)
 
+    enrolled = state.enrolled is not None
     return Somebody(
         name=one.name,
         groups={group: member(group) for group in groups},
-        enrolled=state.enrolled is not None,
-        usable=state.enrolled is not None and not damage(world, one),
+        enrolled=enrolled or (person is not None and _has_another_name(world, person)),
+        usable=enrolled and not damage(world, one),
         locked=state.lock is not None,
         held=state.codes.locked(now),
         administrator=person is not None and _is_administrator(world, person),
@@ -102,6 +103,14 @@ def damage(world: Context, one: Known) -> str:
     if one.person.uid == credentials.uid:
         return ""
     return f"enrolled as uid {credentials.uid}, and the name is uid {one.person.uid}'s now"
+
+
+def _has_another_name(world: Context, person: Person) -> bool:
+    """Whether somebody has enrolled under another name, and so is refused under this one."""
+    try:
+        return world.other_name(person) != ""
+    except NameServiceError:
+        return False
 
 
 def _known(

@@ -130,10 +130,9 @@ def answer(asked: Question) -> Answer:
 
 def _without_code(asked: Question, made: Ruling) -> Answer:
     who, because = asked.who, _because(made, asked.situation.now)
-    person = who.person
-    others = asked.world.store.enrolled_as(person.uid) if person is not None else []
-    if others and made.value is not Mfa.OFF:
-        why = f"uid {person and person.uid} has enrolled as {others[0]}"
+    other = "" if who.person is None else asked.world.other_name(who.person)
+    if other and who.person is not None and made.value is not Mfa.OFF:
+        why = f"uid {who.person.uid} has enrolled as {other}"
         return Answer("refused", f"{who.name} is refused{asked.place}: {why}")
     tail = "" if made.value is Mfa.OFF else f", and {who.name} has not enrolled"
     return Answer("not asked", f"{who.name} is not asked for a code{asked.place}: {because}{tail}")
