@@ -11,6 +11,7 @@ from pam_totp.administration import Status
 from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.terminal import confirm, plain
 from pam_totp.context import Context
+from pam_totp.policy.values import Mfa
 
 
 @click.command()
@@ -55,7 +56,8 @@ def unlock(administrator: Administrator, user: str) -> None:
 def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
     """Remove USER's authenticators and recovery codes.
 
-    Until USER enrolls again, the password alone is enough to log in. Locks stay.
+    Until USER enrolls again, the policy says whether the password alone is enough to log in.
+    Locks stay.
     """
     world = administrator.context()
     name = account(world, user)
@@ -67,7 +69,7 @@ def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
     what = f" ({', '.join(before.authenticators)})" if before.authenticators else ""
     confirm(
         f"Remove authenticators{plain(what)} and recovery codes of {plain(name)}?\n"
-        "Until the next enrollment the password alone is enough to log in.",
+        f"Until the next enrollment {_meanwhile(world, name)}.",
         yes=yes,
         instead=administrator.command("reset", user, "--yes"),
     )
@@ -76,6 +78,13 @@ def reset(administrator: Administrator, user: str, *, yes: bool) -> None:
     click.echo(f"{plain(name)}: reset; to enroll anew: {administrator.command('enroll', name)}")
     if before.locked != "no":
         click.echo(f"{plain(name)}: still locked; {administrator.command('unlock', name)}")
+
+
+def _meanwhile(world: Context, name: str) -> str:
+    """Return what becomes of the logins of somebody who has nothing enrolled."""
+    if world.anywhere(name).mfa is Mfa.REQUIRED:
+        return "logins are refused where the policy requires a code"
+    return "the password alone is enough to log in"
 
 
 def _held(world: Context, name: str, found: Status) -> bool:

@@ -15,7 +15,7 @@ from pam_totp.context import Context
 from pam_totp.errors import PolicyError
 from pam_totp.governance import Change
 from pam_totp.impact import Effect, Impact, Overruled, Somebody
-from pam_totp.policy.document import Policy
+from pam_totp.policy.document import Policy, Target
 from pam_totp.policy.keys import BY_NAME
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import ALL_SERVICES, Invitations, SelfEnrollment, Unenrolled
@@ -121,13 +121,24 @@ def _notes(seen: Outlook) -> Iterator[str]:
         before = old.rule(rule.target).values
         changed = {name: value for name, value in rule.values.items() if before.get(name) != value}
         yield from (_NOT_YET[value] for value in changed.values() if value in _NOT_YET)
-        group = rule.target.group
-        if changed and group is not None and not _found(seen.people, group):
-            yield f"NSS does not find group {group}: its stricter rules hold for everybody"
+        if changed:
+            yield from _of_target(rule.target, seen)
     for one in seen.overruled:
         word = f"{one.key}={BY_NAME[one.key].kind.text(one.rule.values[one.key])}"
         whom = names(one.people)
         yield f"{word} for {one.rule.target} has no effect for {whom}: over it is {one.winner}"
+
+
+def _of_target(target: Target, seen: Outlook) -> Iterator[str]:
+    if target.group is not None and not _found(seen.people, target.group):
+        yield f"NSS does not find group {target.group}: its stricter rules hold for everybody"
+    if target.service is not None and target.service not in map(str.lower, seen.services):
+        yield f"the stack of {target.service} on this host does not use pam_totp"
+    if target.network is not None:
+        yield (
+            f"a login without an address (console, su) is in {target.network} only where that is "
+            "the stricter"
+        )
 
 
 def _found(everybody: Sequence[Somebody], group: str) -> bool:

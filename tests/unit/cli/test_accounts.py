@@ -207,6 +207,19 @@ def test_what_cuts_off_asks_first(enrolled: Host, command: str) -> None:
     assert enrolled.does("status", "daemon", "--json").json != before
 
 
+def test_reset_says_what_becomes_of_logins(enrolled: Host) -> None:
+    """Whoever must use a code is refused after a reset, and that is said before it."""
+    for words, said in (
+        (("mfa=optional",), "the password alone is enough to log in"),
+        (("mfa=required",), "logins are refused where the policy requires a code"),
+    ):
+        enrolled.does("policy", "set", *words, "--user", "daemon", "--yes")
+        person = enrolled.at_terminal("reset", "daemon")
+        person.expect(f"Until the next enrollment {said}")
+        person.sendline("n")
+        person.wait()
+
+
 @pytest.mark.parametrize("command", ["lock", "reset"])
 def test_no_terminal_and_no_yes(enrolled: Host, command: str) -> None:
     """Where nobody can be asked, nothing is done, and the hint does not ask."""

@@ -112,6 +112,10 @@ def test_what_has_no_effect_is_said(host: Host, services: list[str]) -> None:
     assert (
         "mfa=required for group daemon has no effect for daemon: over it is mfa=off for user daemon"
     ) in done.err
+    done = host.does("policy", "set", "mfa=required", "--service", "cups", "--yes")
+    assert "the stack of cups on this host does not use pam_totp" in done.err
+    done = host.does("policy", "set", "mfa=off", "--from", "192.0.2.0/24", "--yes")
+    assert "a login without an address (console, su) is in 192.0.2.0/24 only where" in done.err
     done = host.does("policy", "set", "unenrolled=enroll", "--yes")
     assert "this release does not enroll within a login yet" in done.err
 
