@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from itertools import product
 
 import pytest
 
-from pam_totp.impact import Impact, Somebody, impact, overruled
+from pam_totp import administration
+from pam_totp.impact import Impact, Somebody, Standing, impact, overruled, standing
 from pam_totp.policy.document import Policy, target_of
 from pam_totp.policy.values import midnight
+from pam_totp.source import address_of
+from pam_totp.verdict import Verdict
+from tests.unit.world import CODE_PROMPT, Talk, World
 
 NOW = midnight(date(2027, 1, 1))
 FROM = "2027-02-01"
@@ -141,6 +146,8 @@ def test_a_place_that_is_spared() -> None:
         "sshd,login REFUSED bob,carol",
     ]
     assert [place.words for place in found.untouched] == [f"from {OFFICE}"]
+    required = ("mfa=required", {})
+    assert change(policy(required), policy(required, exempt)).untouched == ()  # nor elsewhere
 
 
 def test_who_is_refused_already() -> None:
@@ -222,3 +229,48 @@ def test_many_people() -> None:
     found = change(old, old.setting(target_of(), {"mfa": "required"}), crowd)
     assert time.monotonic() - start < 5
     assert len(found.effects[0].people) == 10_000
+
+
+RULED: list[tuple[tuple[str, dict[str, str]], ...]] = [
+    (),
+    (("mfa=required", {}),),
+    (("mfa=off", {}), ("mfa=required", STAFF)),
+    (("mfa=required", {}), ("mfa=off", STAFF), ("mfa=required", {"service": "login"})),
+    (("mfa=required", {}), ("mfa=off", {"network": OFFICE})),
+    (("mfa=required", {"network": OFFICE}), ("mfa=off", {"user": "bob"})),
+    (("services=login mfa=required", {}),),
+    (("mfa=off", {}), ("mfa=required mfa-from=2001-01-01", {"user": "bob", "service": "sshd"})),
+    (("mfa=off", {}), ("mfa=required mfa-from=2099-01-01", {})),
+]
+SEEN_AS = {
+    Verdict.NOT_NAMED: Standing.NOT_ASKED,
+    Verdict.NOT_NEEDED: Standing.NOT_ASKED,
+    Verdict.NOT_ENROLLED: Standing.REFUSED,
+    Verdict.ACCEPTED: Standing.ASKED,
+    Verdict.REPLAYED_CODE: Standing.ASKED,
+}
+
+
+@pytest.mark.parametrize("is_member", [True, False, None])
+@pytest.mark.parametrize("number", range(len(RULED)))
+def test_a_login_is_as_foreseen(world: World, number: int, *, is_member: bool | None) -> None:
+    """What is said of people beforehand is what becomes of their logins, at each service and
+    from everywhere, whether the name service knows their group or not."""
+    for words, target in RULED[number]:
+        world.sets(*words.split(), **target)
+    world.groups["staff"] = is_member
+    phone = world.enroll()
+    for name, service, rhost in product(
+        ("alice", "bob"), ("sshd", "login"), ("192.0.2.7", "198.51.100.7", "a.host", "")
+    ):
+        has = name == "alice"
+        who = Somebody(name, {"staff": is_member}, enrolled=has, usable=has)
+        foreseen = standing(
+            world.context.policy(), who, service, address_of(rhost), world.clock.now
+        )
+        talk = Talk(name, [(CODE_PROMPT, phone.code(world.clock.now))], service, rhost)
+        verdict = world.login(talk).check()
+        assert SEEN_AS[verdict] is foreseen, (name, service, rhost, verdict)
+        if foreseen is Standing.NOT_ASKED:
+            assert talk.script, "a code was asked for"
+        administration.unlock(world.store, "alice", world.clock.now, "root")
