@@ -119,6 +119,8 @@ class Sshd:
     ) -> Terminal:
         """Open a terminal in which the ssh client logs in and says that it is inside, or runs
         another command there."""
+        # While sshd reads its settings anew nobody listens for a moment.
+        wait_for(self._answers, f"answer of {self.service} on port {self.port}")
         settings = [
             f"Port={self.port}",
             f"PreferredAuthentications={methods}",
