@@ -126,20 +126,25 @@ def _found(name: str) -> Group | None:
 
 
 def _belongs(
-    person: Person, found: Group | None, groups: Callable[[Person], list[int]]
+    person: Person, found: Group | None, groups: Callable[[Person], list[int] | None]
 ) -> bool | None:
     if found is None:
         return None
     _, gid, listed = found
     # Some name services list no members, and others no groups of a member: either will do.
-    return gid == person.gid or person.name in listed or gid in groups(person)
+    if gid == person.gid or person.name in listed:
+        return True
+    of_person = groups(person)
+    return None if of_person is None else gid in of_person
 
 
-def _groups(person: Person) -> list[int]:
+def _groups(person: Person) -> list[int] | None:
+    """Return the ids of a person's groups, None where they cannot be told: of a name that is
+    no UTF-8, for one."""
     try:
         return os.getgrouplist(person.name, person.gid)
     except (OSError, ValueError, OverflowError):
-        return []
+        return None
 
 
 def _members(entry: _Group) -> Iterator[str]:

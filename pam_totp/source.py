@@ -14,15 +14,19 @@ OWN_DOOR: Final = "own"  # a host that is not root: what it says of addresses do
 def address_of(rhost: str | None) -> Address | None:
     """Return the address that PAM_RHOST is, an IPv4-mapped one as its IPv4 address, or None.
 
-    SECURITY: the client may choose its name in reverse DNS; only an address is believed.
+    SECURITY: the client may choose its name in reverse DNS; only an address is believed.  A
+    zone (`%eth0`) belongs to link-local addresses; `192.0.2.1%it.example` is a name.
     """
+    bare, zone, _ = (rhost or "").partition("%")
     try:
-        address = ipaddress.ip_address((rhost or "").partition("%")[0])
+        address = ipaddress.ip_address(bare)
     except ValueError:
         return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+    if isinstance(address, ipaddress.IPv4Address):
+        return None if zone else address
+    if zone and not address.is_link_local:
+        return None
+    return address.ipv4_mapped or address
 
 
 def source_of(rhost: str | None) -> str:

@@ -200,8 +200,17 @@ def _head(show: _Show) -> None:
 def _show_line(event: Event) -> None:
     then = f"{local(event.at):%Y-%m-%d %H:%M:%S}"
     origin = event.rhost or event.tty
-    columns = (then, event.account, event.service, origin, _what(event))
-    click.echo(_COLUMNS.format(*map(plain, columns)).rstrip())
+    columns = (then, *map(_cell, (event.account, event.service, origin)), plain(_what(event)))
+    click.echo(_COLUMNS.format(*columns).rstrip())
+
+
+def _cell(text: str) -> str:
+    """Return what a client chose, as one column.
+
+    SECURITY: a name with blanks in it must not look like the columns behind it.
+    """
+    shown = plain(text)
+    return '"{}"'.format(shown.replace('"', "\\x22")) if " " in shown else shown
 
 
 def _what(event: Event) -> str:

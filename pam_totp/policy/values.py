@@ -11,6 +11,7 @@ from typing import Any, Final
 
 ALL_SERVICES: Final = "all"
 
+_FIRST_YEAR: Final = 1970  # of an earlier one the moment need not be a number
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION: Final = re.compile(r"(\d{1,9})\s*([smhd]?)")
 _SERVICE: Final = re.compile(r"[a-z0-9_][a-z0-9._+-]{0,63}")
@@ -120,7 +121,16 @@ SERVICES: Final = Kind(
     ",".join,
     "names of PAM services like sshd,login, or all",
 )
-DATE: Final = Kind(date.fromisoformat, date.isoformat, "a date like 2027-02-01")
+
+
+def _date(text: str) -> date:
+    found = date.fromisoformat(text)
+    if found.year < _FIRST_YEAR:
+        raise ValueError
+    return found
+
+
+DATE: Final = Kind(_date, date.isoformat, f"a date like 2027-02-01, from {_FIRST_YEAR} on")
 
 
 def midnight(day: date) -> float:

@@ -19,7 +19,8 @@ from pam_totp.stack.tree import FALLBACK, MODULE, Tree, is_meant_for_inclusion
 
 _ACCOUNT: Final = (
     "# Accounts locked by an administrator stay out, a right password and code notwithstanding.",
-    f"account\trequired\t{MODULE}",
+    # SECURITY: with `required` our success would let in where no line behind it says success.
+    f"account\t[success=ignore ignore=ignore default=bad]\t{MODULE}",
 )
 _COLLECT: Final = (
     "# Take password and code from what the client sent, hand the password on.",

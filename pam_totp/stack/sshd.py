@@ -208,7 +208,7 @@ def _lines(
             return
         yield path, number, words
         if words[0].lower() == "include" and depth < 16:  # noqa: PLR2004 -- sshd's own limit
-            for pattern in words[1:]:
+            for pattern in (word.strip('"') for word in words[1:]):
                 for found in sorted(Path("/").glob(str(CONFIG.parent / pattern).lstrip("/"))):
                     yield from _lines(found, depth + 1, matched=matched)
 

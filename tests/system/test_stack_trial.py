@@ -140,6 +140,19 @@ def test_a_timer_that_died(sshd: Sshd) -> None:
     is_put_back()
 
 
+def test_a_file_that_cannot_be_written(sshd: Sshd) -> None:
+    """A trial whose file cannot be written at its end is put back as soon as it can."""
+    pam_totp(*ENABLE, "--try", "5s")
+    stacks = str(STACK.parent)
+    subprocess.run(["mount", "--bind", stacks, stacks], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", stacks], check=True)
+    wait_for(lambda: not DROP_IN.exists(), "first try")
+    assert "pam-totp" in STACK.read_text()
+    assert TRIAL.exists()
+    subprocess.run(["umount", stacks], check=True)
+    is_put_back()
+
+
 def test_edited_during_the_trial(sshd: Sshd) -> None:
     """What somebody adds to the file during a trial is there after it."""
     pam_totp(*ENABLE, "--try", "5s")

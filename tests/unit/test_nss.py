@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import grp
 import pwd
 from collections.abc import Callable
 from typing import Any
@@ -105,3 +106,13 @@ def test_a_module_that_fails_without_a_reason(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(nss, "_getpwnam_r", silent)
     with pytest.raises(NameServiceError):
         nss.lookup("alice")
+
+
+def test_groups_that_cannot_be_asked_for() -> None:
+    """Of a name whose groups cannot be asked for, a group that does not list it says nothing;
+    its primary one does."""
+    (first, second, *_) = grp.getgrall()
+    person = Person("al\udcefce", 1001, first.gr_gid)
+    assert nss.member(person, first.gr_name) is True
+    assert nss.member(person, second.gr_name) is None
+    assert nss.member(Person("root", 0, first.gr_gid), second.gr_name) is not None

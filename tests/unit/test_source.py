@@ -53,6 +53,11 @@ def test_addresses(rhost: str, source: str) -> None:
         "unknown",
         "own",
         "192.0.2.7\n",
+        "192.0.2.7%",
+        "192.0.2.7%client.example.org",
+        "2001:db8::7%client.example.org",
+        "::ffff:192.0.2.7%1",
+        "::1%lo",
     ],
 )
 def test_what_is_no_address(rhost: str | None) -> None:

@@ -69,6 +69,13 @@ def test_for_people(busy: Host) -> None:
     assert len(lines) == 4
 
 
+def test_a_name_like_columns(host: Host) -> None:
+    """A name that looks like a whole line stays one column."""
+    keep(host, Event(YESTERDAY, 'root   sshd  "x"  accepted', "wrong-password", "sshd", "a b"))
+    _, line = host.does("events").out.splitlines()
+    assert r'  "root   sshd  \x22x\x22  accepted"  sshd      "a b"  ' in line
+
+
 def test_for_scripts(busy: Host) -> None:
     """One object a line, all with the same keys, times in UTC with their offset."""
     records = shown(busy.does("events", "--json"))
@@ -163,7 +170,7 @@ def test_following(busy: Host) -> None:
     until Ctrl-C ends it with 130."""
     person = busy.at_terminal("events", "--follow", "--limit", "1")
     person.expect("What\r\n")
-    person.expect("nobody here .*wrong password[^\n]*\r\n")
+    person.expect('"nobody here" .*wrong password[^\n]*\r\n')
     keep(busy, Event(time.time(), "bin", "locked", "openvpn"))
     person.expect("^[^\n]* bin .*locked for a time[^\n]*\r\n")
     state = busy.data / "state.db"

@@ -74,6 +74,7 @@ def test_off_is_a_word() -> None:
         ("- mfaa: off", "unknown key 'mfaa'"),
         ("- mfa: required\n  mfa-from: 1.2.2027", "mfa-from: expected a date like 2027-02-01"),
         ("- mfa: required\n  mfa-from: 2027-02-30", "expected a date"),
+        ("- mfa: required\n  mfa-from: 0001-01-01", "from 1970 on"),
         ("- mfa-from: 2027-02-01", "goes with it"),
         ("- mfa: off\n  mfa-from: 2027-02-01", "goes with it"),
         ("- grace: 31d", "grace: expected a duration like 90s, 15m, 12h or 30d, from 0 to 30d"),

@@ -290,6 +290,19 @@ def test_what_is_not_understood(custom: Custom, text: str, said: str) -> None:
     assert "/etc/pam.d/pam-totp" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("ours", ["success", "ignore", "perm_denied"])
+def test_account_phase(custom: Custom, ours: str) -> None:
+    """Our `account` line refuses whom it refuses, and lets in nobody whom the others do not."""
+    rest = "account sufficient pam_succeed_if.so user ingroup staff\n"
+    tree = custom(x=f"{UNIX}{rest}")
+    composed = compose(tree, "x", Variant.BOTH)
+    lines = pamfile.parse(composed.wanted, composed.path)
+    account = [rule.line for rule in tree.follow(lines, "account")]
+    for others in ("success", "auth_err"):
+        found = walk(account, lambda line: ours if line.name == MODULE else others)  # noqa: B023
+        assert found.accepted == (others == "success" and ours != "perm_denied")
+
+
 def test_no_password(custom: Custom) -> None:
     """A service that checks no password has no place for a code."""
     with pytest.raises(NoPassword):

@@ -167,3 +167,58 @@ def test_owner_and_mode_stay(machine: Machine) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
     off(tree, "sshd")
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def without_override(tree: Tree, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the script so that a directory's mode counts, as a full disk does, for root too."""
+    held = ["setpriv", "--bounding-set=-dac_override"] * (os.geteuid() == 0)
+    command = [*held, SCRIPT, "--root", tree.root, *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_a_trial_outlives_what_cannot_be_written(machine: Machine) -> None:
+    """A trial whose files cannot be written at its end is not forgotten: the next try ends it."""
+    tree = machine("debian-12", "unix")
+    found = turn_on(tree, "sshd")
+    (copy,) = (tree.root / change.COPIES).glob("*-enable-sshd")
+    trial = tree.root / change.COPIES / "trial"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    trial.write_text(f"id=1\nservices=sshd\nuntil=1\nboot={boot}\ncopy={copy}\n")
+    found.path.parent.chmod(0o555)
+    try:
+        done = without_override(tree, "--overdue")
+    finally:
+        found.path.parent.chmod(0o755)
+    assert (done.returncode, found.path.read_text()) == (1, found.wanted)
+    assert trial.exists()
+    assert off(tree, "--overdue").returncode == 0
+    assert found.path.read_text() == found.now
+    assert not trial.exists()
+
+
+@pytest.mark.parametrize("words", ["openvpn", "--all"])
+def test_a_file_that_cannot_be_removed(machine: Machine, words: str) -> None:
+    """A service that is still on is not called off, and the exit status says so."""
+    tree = machine("debian-12", "unix")
+    new = turn_on(tree, "openvpn", Variant.COLLECT)
+    new.path.parent.chmod(0o555)
+    try:
+        done = without_override(tree, words)
+    finally:
+        new.path.parent.chmod(0o755)
+    assert new.path.exists()
+    assert done.returncode == 1
+    assert f"{new.path} could not be removed" in done.stderr
+
+
+def test_nothing_in_a_directory_of_somebody_else(machine: Machine, tmp_path: Path) -> None:
+    """TMPDIR, which may be anybody's, holds nothing that becomes a stack."""
+    tree = machine("debian-12", "unix")
+    found = turn_on(tree, "sshd")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    before = theirs.stat().st_mtime_ns
+    command = [SCRIPT, "--root", tree.root, "sshd"]
+    subprocess.run(command, check=True, env={"PATH": os.defpath, "TMPDIR": str(theirs)}, timeout=60)
+    assert found.path.read_text() == found.now
+    assert theirs.stat().st_mtime_ns == before
