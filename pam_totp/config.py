@@ -190,7 +190,10 @@ def _value(option: Option, found: dict[str, Any], name: str) -> Any:
     try:
         return option.parse(found[option.name])
     except ValueError as error:
-        raise ConfigError(f"{name}: {option.name}: expected {error}") from None
+        found_there = str(found[option.name])[:80]
+        raise ConfigError(
+            f"{name}: {option.name}: expected {error}, found {found_there!r}"
+        ) from None
 
 
 def _default(option: Option) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -17,7 +18,7 @@ from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
 from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wrong_password
-from pam_totp.errors import PamTotpError
+from pam_totp.errors import PamTotpError, StoreError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
 from pam_totp.locks import TimedLock
@@ -80,7 +81,7 @@ class Login:
             # What was decided may only become stricter.
             return self._note(who, Verdict.NO_CODE) if who.needs_code else self._without_code(who)
         if kept is None and who.trusted(self._context.now()):
-            return self._said(who, Verdict.NOT_NEEDED, detail="a code was accepted from here")
+            return self._passed(who, "a code was accepted from here")
         if kept is None:
             typed = self._talk.ask(self._context.config.prompt_code)
         else:
@@ -153,7 +154,7 @@ class Login:
         others = self._other_names(who)
         if others:
             return self._note(who, Verdict.OTHER_UID, others)
-        return self._said(who, Verdict.NOT_NEEDED)
+        return self._passed(who)
 
     def _other_names(self, who: Who) -> str:
         """Return whose uid this is, if it has enrolled under another name."""
@@ -197,8 +198,15 @@ class Login:
             locks.announce(made, begun, who.account, self._context.log, self._context.lock_begun)
         return verdict
 
+    def _passed(self, who: Who, detail: str = "") -> Verdict:
+        """Leave the login to the other modules.  Its event is kept where that is possible: a
+        full disk keeps nobody out who needs no code."""
+        with suppress(StoreError):
+            return self._note(who, Verdict.NOT_NEEDED, detail)
+        return self._said(who, Verdict.NOT_NEEDED, detail=detail)
+
     def _note(self, who: Who, verdict: Verdict, detail: str = "") -> Verdict:
-        """Keep an event of a refusal that changes nothing else."""
+        """Keep an event of a verdict that changes nothing else."""
         if who.door is Door.ROOT:
             made = Decision(verdict, who.state, Counter())
             event = replace(self._event(who, made, self._context.now()), detail=detail)
