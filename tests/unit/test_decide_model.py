@@ -298,7 +298,8 @@ class Decisions(RuleBasedStateMachine):
             place = grace.place(person, service, source)
             free = grace.in_grace(state, place, now, length)
             assert free == self.model.let_in_free(now, service, source)
-        assert length or not state.trusted
+        owner = Person(self.name, 1001)
+        assert set(state.trusted) == {grace.place(owner, *p) for p in self.model.trusted}
 
 
 Decisions.TestCase.settings = settings(
