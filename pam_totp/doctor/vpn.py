@@ -52,7 +52,8 @@ class Server:
 def servers(machine: Machine) -> Iterator[Server]:
     """Yield the configurations of this machine that have the plugin, by name."""
     for place in _PLACES:
-        for file in sorted(machine.at(place).glob("*.conf")):
+        # No directory, nor a pipe, which would be waited for.
+        for file in filter(Path.is_file, sorted(machine.at(place).glob("*.conf"))):
             options = tuple(_options(file.read_text(errors="backslashreplace")))
             plugin = next((o for o in options if _is_plugin(o)), None)
             if plugin is not None:

@@ -221,11 +221,20 @@ def target_of(
     if user is not None and group is not None:
         raise PolicyError(f"{said}a rule is for a user or for a group, not for both")
     for what, name in (("user", user), ("group", group)):
-        if name is not None and not 0 < len(name) <= _LONGEST_NAME:
+        if name is not None and not _is_name(name):
             raise PolicyError(f"{said}{what}: expected a name, found {name[:80]!r}")
     if service is not None and not is_service(service.lower()):
         raise PolicyError(f"{said}service: expected a PAM service's name, found {service[:80]!r}")
     return Target(user, group, service and service.lower(), _network(network, said))
+
+
+def _is_name(text: str) -> bool:
+    """Whether NSS could be asked for it: not too long, and bytes (`surrogateescape`)."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return 0 < len(text) <= _LONGEST_NAME
 
 
 def _network(text: str | None, said: str) -> Network | None:

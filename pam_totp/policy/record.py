@@ -28,7 +28,7 @@ class PolicyRecord:
         """The policy.  Raises PolicyError if it cannot be used."""
         try:
             data = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise PolicyError(f"policy {self.id}: not in this version's form") from None
         try:
             return document.from_data(data)

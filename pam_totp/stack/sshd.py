@@ -201,14 +201,15 @@ def _lines(
     except OSError:
         return
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.replace("=", " ", 1).split("#", 1)[0].split()
-        if not words:
+        # sshd takes words in quotes as well, keywords included.
+        words = [word.strip('"') for word in line.replace("=", " ", 1).split("#", 1)[0].split()]
+        if not words or not words[0]:
             continue
         if words[0].lower() == "match" and not matched:
             return
         yield path, number, words
         if words[0].lower() == "include" and depth < 16:  # noqa: PLR2004 -- sshd's own limit
-            for pattern in (word.strip('"') for word in words[1:]):
+            for pattern in words[1:]:
                 for found in sorted(Path("/").glob(str(CONFIG.parent / pattern).lstrip("/"))):
                     yield from _lines(found, depth + 1, matched=matched)
 

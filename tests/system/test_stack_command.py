@@ -117,11 +117,12 @@ def test_a_key_needs_an_sshd_that_was_told(off: None) -> None:
     assert done.returncode == 1
     assert "could not be told" in done.stderr
     around = DROP_IN.parent / "60-around.conf"
-    around.write_text("Match User alice\nAuthenticationMethods keyboard-interactive:pam\n")
-    with Sshd("sshd", None, RELOADED):
-        done = run(COMMAND, *ENABLE, "--code-only")
-    assert done.returncode == 1
-    assert "60-around.conf:2" in done.stderr
+    for keyword in ("AuthenticationMethods", '"AuthenticationMethods"'):
+        around.write_text(f"Match User alice\n{keyword} keyboard-interactive:pam\n")
+        with Sshd("sshd", None, RELOADED):
+            done = run(COMMAND, *ENABLE, "--code-only")
+        assert done.returncode == 1
+        assert "60-around.conf:2" in done.stderr
     assert STACK.read_text() == before
     assert not DROP_IN.exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,16 @@ def changed(old: str, new: str) -> str:
 def test_shipped(patient: Patient) -> None:
     """The shipped configuration has nothing wrong."""
     install(patient)
+    assert patient.found("openvpn") == []
+
+
+def test_what_is_no_file(patient: Patient) -> None:
+    """A directory, a link to nowhere and a pipe are no configurations, and not waited for."""
+    install(patient)
+    place = patient.root / "etc/openvpn"
+    (place / "directory.conf").mkdir()
+    (place / "link.conf").symlink_to("nowhere")
+    os.mkfifo(place / "pipe.conf")
     assert patient.found("openvpn") == []
 
 

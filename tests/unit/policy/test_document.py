@@ -95,6 +95,7 @@ def test_off_is_a_word() -> None:
         ("- user: a\n  group: b\n  mfa: off", "not for both"),
         ("- user: ''\n  mfa: off", "user: expected a name"),
         (f"- user: {'a' * 300}\n  mfa: off", "user: expected a name"),
+        ('- group: "\\ud800"\n  mfa: off', "group: expected a name"),
         ("- service: a/b\n  mfa: off", "service: expected a PAM service's name"),
         ("- mfa: off\n- mfa: required", "two rules for everybody"),
         ("- group: a\n  mfa: off\n- group: a\n  mfa: required", "two rules for group a"),

@@ -41,7 +41,18 @@ def test_a_change_counts_at_the_next_login(world: World) -> None:
     assert world.check("000000", "bob") is Verdict.NOT_ENROLLED
 
 
-@pytest.mark.parametrize("broken", ["", "{}", '[{"mfa":"perhaps"}]', '[{"x":"y"}]', "[[]]", "\x00"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "{}",
+        '[{"mfa":"perhaps"}]',
+        '[{"x":"y"}]',
+        "[[]]",
+        "\x00",
+        pytest.param("[" * 99_999, id="deep"),
+    ],
+)
 def test_a_broken_policy_widens_nothing(world: World, broken: str) -> None:
     """The last good version stays in force, and every login says so and what to do."""
     world.sets("mfa=required")
