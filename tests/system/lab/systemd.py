@@ -23,6 +23,7 @@ set -e
 mount --make-rprivate /
 mount -t proc proc {_ROOT}/proc
 mount -t tmpfs -o mode=755 tmpfs {_ROOT}/run
+mount -t tmpfs -o mode=1777 tmpfs {_ROOT}/tmp
 mkdir -p {_ROOT}/run/lock {_ROOT}/run/sshd {_ROOT}/run/old
 mount -t cgroup2 cgroup2 {_ROOT}/sys/fs/cgroup
 cd {_ROOT}
