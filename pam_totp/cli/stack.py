@@ -116,6 +116,7 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     code_only = any(one.asks_for_code_alone for one in looks)
     changes = _changes(looks, code_only=code_only)
     stack_view.policy_of(world, services)
+    stack_view.login_shells_of(Tree(_ROOT), services)
     if not changes:
         click.echo("nothing to change")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -12,11 +13,12 @@ from pam_totp.cli.administrator import PROGRAM, Administrator
 from pam_totp.cli.terminal import hint, moment, plain, say
 from pam_totp.context import Context
 from pam_totp.policy.resolve import asks_in
+from pam_totp.policy.values import LOGIN_SHELLS
 from pam_totp.stack import trial
 from pam_totp.stack.pamfile import StackError
 from pam_totp.stack.reading import NoPassword
 from pam_totp.stack.switch import Look, State, look
-from pam_totp.stack.tree import Tree
+from pam_totp.stack.tree import MODULE, Tree
 
 
 def row(tree: Tree, service: str) -> tuple[str, str, str] | None:
@@ -63,6 +65,26 @@ def policy_of(world: Context, services: Sequence[str]) -> None:
             f"the policy does not name {', '.join(unnamed)}: nobody is asked for a code there until"
         )
         hint(f"{PROGRAM} policy set services={everywhere}")
+
+
+def login_shells_of(tree: Tree, services: Sequence[str]) -> None:
+    """Say which stacks of `su -` and `sudo -i` go on asking for the password alone."""
+    for other, service in LOGIN_SHELLS.items():
+        if service in services and other not in services and _is_apart(tree, other, service):
+            say(f"{other} (a login shell by {service}) has a stack of its own, and does not ask")
+            hint(f"{PROGRAM} stack enable {other}")
+
+
+def _is_apart(tree: Tree, other: str, service: str) -> bool:
+    """Whether a stack is there, does not include the other service's, and does not ask."""
+    if tree.file(other) is None:
+        return False
+    with suppress(StackError):  # through such a one libpam lets nobody in
+        return not any(
+            rule.line.name == MODULE or service in (line.module for line in rule.through)
+            for rule in tree.stack(other, "auth")
+        )
+    return False
 
 
 def trial_of(administrator: Administrator, root: Path, now: float) -> None:

@@ -17,6 +17,7 @@ from pam_totp.policy.document import Policy, Rule, Target
 from pam_totp.policy.keys import BY_NAME, Key
 from pam_totp.policy.values import (
     ALL_SERVICES,
+    LOGIN_SHELLS,
     Invitations,
     Messages,
     Mfa,
@@ -116,7 +117,7 @@ def ruling(policy: Policy, situation: Situation, name: str) -> Ruling:
 def asks_in(policy: Policy, service: str) -> bool:
     """Whether codes are asked for in this service at all; in one without a name they are."""
     services = policy.everywhere("services")
-    return not service or ALL_SERVICES in services or service.lower() in services
+    return not service or ALL_SERVICES in services or not _meant_by(service).isdisjoint(services)
 
 
 def counting(value: Any, rule: Rule, now: float) -> Any:
@@ -153,7 +154,13 @@ def _applies(rule: Rule, situation: Situation) -> bool | None:
 def _in_service(target: Target, situation: Situation) -> bool | None:
     if target.service is None:
         return True
-    return None if situation.service is None else target.service == situation.service.lower()
+    return None if situation.service is None else target.service in _meant_by(situation.service)
+
+
+def _meant_by(service: str) -> frozenset[str]:
+    """Return the names by which a policy means a service: its own, and its program's."""
+    name = service.lower()
+    return frozenset((name, LOGIN_SHELLS.get(name, name)))
 
 
 def _in_network(target: Target, situation: Situation) -> bool | None:
