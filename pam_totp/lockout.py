@@ -75,7 +75,8 @@ class Counter:
         if len(failures) < limits.failures:
             return Counter(failures, self.locked_until)
         if not lockable:
-            return Counter(failures[-limits.failures :])
+            latest = sorted(failures, key=lambda one: one.at)  # also where a clock was set back
+            return Counter(tuple(latest[-limits.failures :]))
         return Counter((), failure.at + limits.duration)
 
     def full(self, now: float, limits: Limits) -> bool:

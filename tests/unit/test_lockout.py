@@ -58,6 +58,12 @@ def test_what_cannot_lock_is_full_instead() -> None:
     assert not counter.full(1000 + LIMITS.period, LIMITS)
 
 
+def test_what_cannot_lock_is_full_whatever_the_clock_did() -> None:
+    """Failures of a clock that was set back displace none that count for longer."""
+    counter = failures(*range(4000, 4005), *range(5), lockable=False)
+    assert counter.full(4004, LIMITS)
+
+
 def test_a_known_answer_is_known_for_a_period() -> None:
     """An answer that was counted is known for 900 seconds."""
     counter = Counter().failed(Failure(0, "one"), LIMITS)
