@@ -114,7 +114,9 @@ def _who(login: Login) -> str:
 def _asks(person: Terminal) -> Converse:
     """Show messages as an application does, and say which are no prompts."""
 
-    def converse(style: int, text: str) -> str | None:
+    def converse(style: int, said: str) -> str | None:
+        # A directory's words may be among a module's.
+        text = "\n".join(plain(line.expandtabs()) for line in said.split("\n"))
         if style == application.PAM_PROMPT_ECHO_OFF:
             return person.ask_hidden(text)
         if style == application.PAM_PROMPT_ECHO_ON:

@@ -49,12 +49,14 @@ class Password:
     """A module that checks passwords, as it is used today.
 
     `wrong` is what an answer other than success leads to, `default` included: True if the next
-    module is asked, False if the login is lost.
+    module is asked, False if the login is lost.  One that is `optional` (a dash in front) may
+    be missing.
     """
 
     module: str
     arguments: tuple[str, ...]
     wrong: Mapping[str, bool]
+    optional: bool = False
 
     @property
     def name(self) -> str:
@@ -72,6 +74,8 @@ class Password:
         if self.name == UNIX and not alone:
             # It says so of everybody who has no line in /etc/shadow: the directory's people.
             del found["authinfo_unavail"]
+        if self.optional:
+            del found["module_unknown"]
         if _MUTES_OUTAGES in self.arguments:
             found["ignore"] = True
         return {answer: can and self.goes_on_at(answer) for answer, can in found.items()}
@@ -104,7 +108,8 @@ def code_lines() -> list[str]:
 
 
 def _line(control: str, password: Password) -> str:
-    return f"auth\t{control}\t{' '.join((password.module, *password.arguments))}"
+    dash = "-" * password.optional
+    return f"{dash}auth\t{control}\t{' '.join((password.module, *password.arguments))}"
 
 
 def _words(passwords: Sequence[Password], at: int, failed: int) -> str:

@@ -7,7 +7,7 @@ hand.  A stack that was guessed right a hundred times locks out, or lets in, at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -141,7 +141,7 @@ def _auth(tree: Tree, read: Reading, variant: Variant) -> list[str]:
 def _with_first_pass(one: chain.Password) -> chain.Password:
     """Let a module take the password that `collect` hands on, and ask for none."""
     kept = (word for word in one.arguments if word not in ("try_first_pass", "use_first_pass"))
-    return chain.Password(one.module, (*kept, "use_first_pass"), one.wrong)
+    return replace(one, arguments=(*kept, "use_first_pass"))
 
 
 def _call(line: Line) -> str:

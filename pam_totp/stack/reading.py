@@ -190,7 +190,7 @@ def _password(rule: Rule) -> Password:
         wrong[answer] = action == "ignore"
     if line.control in ("requisite", "required"):
         wrong = {"default": False}
-    return Password(line.module, line.arguments, wrong)
+    return Password(line.module, line.arguments, wrong, line.optional)
 
 
 def _lets_in(rule: Rule) -> bool:

@@ -290,6 +290,20 @@ def test_what_is_not_understood(custom: Custom, text: str, said: str) -> None:
     assert "/etc/pam.d/pam-totp" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(("dash", "end"), [("-", "authfail"), ("", "died")])
+def test_a_module_that_may_be_missing(custom: Custom, dash: str, end: str) -> None:
+    """Of a module with a dash in front, missing is no outage: a wrong password is counted."""
+    text = (
+        "auth [success=2 default=ignore] pam_unix.so\n"
+        f"{dash}auth [success=1 default=ignore] pam_sss.so\nauth requisite pam_deny.so\n"
+        "auth required pam_permit.so\naccount required pam_permit.so\n"
+    )
+    lines = stack(tree := custom(x=text), compose(tree, "x", Variant.BOTH))
+    said = {"pam_unix.so": "auth_err", "pam_sss.so": "module_unknown"}
+    assert walked(lines, said).end == end
+    assert all(line.optional == bool(dash) for line in lines if line.name == "pam_sss.so")
+
+
 @pytest.mark.parametrize("ours", ["success", "ignore", "perm_denied"])
 def test_account_phase(custom: Custom, ours: str) -> None:
     """Our `account` line refuses whom it refuses, and lets in nobody whom the others do not."""
