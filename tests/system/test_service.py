@@ -166,7 +166,7 @@ def test_somebody_elses_login(
 
 def test_failures_lock_the_own_door(person: Person, journal: Journal) -> None:
     """Wrong codes of a person's own programs lock those programs out, and no login by root."""
-    for _ in range(10):
+    for _ in range(5):
         assert own_login(person, person.name, person.wrong_code()).result == AUTH_ERR
     code = person.fresh_code()
     assert own_login(person, person.name, code).result == AUTH_ERR
