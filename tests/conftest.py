@@ -36,6 +36,12 @@ def pytest_make_collect_report() -> Generator[None, Any, None]:
 
 
 @pytest.fixture(autouse=True)
+def no_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs as if root had begun it, whoever did by sudo."""
+    monkeypatch.delenv("SUDO_USER", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def umask() -> Iterator[None]:
     """Every test has the usual umask, whatever ran before it in this process."""
     before = os.umask(0o022)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -11,13 +12,14 @@ from typing import Final
 import click
 
 from pam_totp.cli.administrator import Administrator
-from pam_totp.cli.terminal import many, plain
+from pam_totp.cli.terminal import many, plain, with_sudo, wrapped
 from pam_totp.doctor.examine import NAMES, SUBJECTS, examine
 from pam_totp.doctor.finding import Finding, Level
 from pam_totp.doctor.machine import Machine
 
 _STATUS: Final = {Level.ERROR: 2, Level.WARNING: 1}
 _QUIET: Final = (Level.OK, Level.UNCHECKED)
+_INDENT: Final = 13 * " "
 
 
 @click.command()
@@ -66,9 +68,10 @@ def _show(shown: Sequence[Finding], administrator: Administrator) -> None:
     for subject, findings in groupby(shown, key=lambda one: one.subject):
         click.echo(subject)
         for one in findings:
-            click.echo(f"  {one.level:9}  {one.check}: {plain(one.found)}")
+            found = f"  {one.level:9}  {one.check}: {plain(one.found)}"
+            click.echo(wrapped(found, sys.stdout, _INDENT))
             if one.do:
-                click.echo(f"             {administrator.here(plain(one.do))}")
+                click.echo(f"{_INDENT}{with_sudo(administrator.here(plain(one.do)))}")
         click.echo()
 
 

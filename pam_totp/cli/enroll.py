@@ -162,7 +162,7 @@ class Enrollment:
     def _show_why(self, person: Terminal, drift: int | None, now: float) -> None:
         """Say what to do about a wrong code.  Here, where an administrator stands beside it or
         the person is one, it is told that it was the clock; at a login it never is."""
-        here = f"{local(now):%H:%M:%S (%Z)}"
+        here = f"{local(now):%H:%M:%S %Z}"
         if drift is None:
             person.show(
                 "Wrong. Type what the app shows now. If it stays wrong, compare the clocks:\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import click
 
 from pam_totp.cli import moments
 from pam_totp.cli.administrator import Administrator, account
-from pam_totp.cli.terminal import local, plain, say
+from pam_totp.cli.terminal import local, plain, say, wrapped
 from pam_totp.cli.words import words
 from pam_totp.context import Context
 from pam_totp.errors import StoreError, UnknownAccount
@@ -27,6 +28,7 @@ _USUAL_BEFORE_FOLLOWING: Final = 10
 _PAGE: Final = 5_000  # events that are read at once
 _EVERY: Final = 0.5  # seconds between two looks
 _COLUMNS: Final = "{:19}  {:12}  {:8}  {:15}  {}"
+_INDENT: Final = 21 * " "  # below the account
 _HEADERS: Final = ("Time", "Account", "Service", "From", "What")
 
 
@@ -201,7 +203,7 @@ def _show_line(event: Event) -> None:
     then = f"{local(event.at):%Y-%m-%d %H:%M:%S}"
     origin = event.rhost or event.tty
     columns = (then, *map(_cell, (event.account, event.service, origin)), plain(_what(event)))
-    click.echo(_COLUMNS.format(*columns).rstrip())
+    click.echo(wrapped(_COLUMNS.format(*columns).rstrip(), sys.stdout, _INDENT))
 
 
 def _cell(text: str) -> str:

@@ -47,8 +47,7 @@ _BROKEN_PIPE = 141
     "path",
     type=click.Path(path_type=Path),
     default=config.DEFAULT_PATH,
-    show_default=True,
-    help="The host's configuration.",
+    help=f"Another configuration than {config.DEFAULT_PATH}.",
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_obj

@@ -10,7 +10,7 @@ from typing import Final
 from pam_totp import config
 from pam_totp.bridge.listener import SOCKET_NAME
 from pam_totp.cli.administrator import Administrator
-from pam_totp.cli.terminal import plain
+from pam_totp.cli.terminal import plain, with_sudo
 from pam_totp.context import Context
 from pam_totp.policy.values import ALL_SERVICES
 from pam_totp.stack import Tree, services_using_module
@@ -27,10 +27,12 @@ def not_yet_on(administrator: Administrator) -> str:
     if not to_do:
         return f"All is on: the service runs, and these ask for codes: {', '.join(_using())}"
     lines = ["Not yet turned on:"]
-    width = max(len(what) for what, _ in to_do)
-    lines += [f"  {at}. {what:{width}}   {do}" for at, (what, do) in enumerate(to_do, 1)]
-    lines += ["", "Keep this session open until a new login has worked. The way back, at any time:"]
-    return "\n".join([*lines, f"  {administrator.command('stack', 'disable', '--all')}"])
+    for at, (what, do) in enumerate(to_do, 1):
+        lines += [f"  {at}. {what}", f"     {with_sudo(do)}"]
+    lines += ["", "Keep this session open until a new login has worked. The way back at any time:"]
+    return "\n".join(
+        [*lines, f"     {with_sudo(administrator.command('stack', 'disable', '--all'))}"]
+    )
 
 
 def _service(administrator: Administrator, world: Context) -> list[tuple[str, str]]:
@@ -38,7 +40,7 @@ def _service(administrator: Administrator, world: Context) -> list[tuple[str, st
         try:
             asking.connect(os.fspath(world.config.runtime_directory / SOCKET_NAME))
         except OSError:
-            return [("the service", service_command(administrator))]
+            return [("the service does not run", service_command(administrator))]
     return []
 
 

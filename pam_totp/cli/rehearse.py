@@ -22,7 +22,7 @@ from pam_totp.policy.resolve import asks_in
 from pam_totp.stack import MODULE, StackError, Tree
 from pam_totp.verdict import Verdict
 
-_LOG: Final = "journalctl -t pam-totpd -n 20"
+_LOG: Final = "journalctl --no-pager -t pam-totpd -n 20"
 _SHOW_STACK: Final = f"{PROGRAM} stack show"
 _CLOCK: Final = "date, and compare the phone's clock with it; timedatectl"
 _UNLOCK: Final = f"{PROGRAM} unlock {{}}"

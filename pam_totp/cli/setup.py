@@ -16,6 +16,7 @@ from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.first_policy import FirstPolicy
 from pam_totp.cli.terminal import Terminal, hint, say, terminal
 from pam_totp.config import Config
+from pam_totp.doctor.clock import turn_on
 from pam_totp.errors import StoreError
 from pam_totp.store import founding, trust
 from pam_totp.store.directory import SECRETS
@@ -162,9 +163,11 @@ def _check_clock() -> None:
     of the time, and a clock that nobody keeps right makes every right code wrong one day."""
     if clock.synchronised() is not False:
         return
-    say("THE CLOCK IS NOT SYNCHRONISED. Codes are made of the time: a minute off, and every")
-    say("right code is wrong. All the rest of the set-up is done.")
-    hint("timedatectl set-ntp true  (without a time service: apt-get install systemd-timesyncd)")
+    say(
+        "THE CLOCK IS NOT SYNCHRONISED. Codes are made of the time: a minute off, and every "
+        "right code is wrong. All the rest of the set-up is done."
+    )
+    hint(turn_on(Path))
     hint("where something else keeps the clock right: pam-totp setup --ignore-clock")
     click.get_current_context().exit(1)
 

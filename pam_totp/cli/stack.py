@@ -118,6 +118,7 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     stack_view.policy_of(world, services)
     stack_view.login_shells_of(Tree(_ROOT), services)
     if not changes:
+        _still_right(looks, code_only=code_only)
         click.echo("nothing to change")
         return
     ask(
@@ -131,14 +132,14 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     )
     try:
         if not (yes or no_test):
-            _rehearse(services, user or administrator.name)
+            _rehearse(administrator, services, user or administrator.name)
     except BaseException:
         _put_back(done)
         raise
     _finish(administrator, done, seconds)
 
 
-@stack.command(short_help="Take that back.")
+@stack.command(short_help="Let services ask for no code any more.")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every service that asks for a code.")
 @click.pass_obj
@@ -166,7 +167,10 @@ def confirm(administrator: Administrator) -> None:
     _start(administrator)
     running = trial.current(_ROOT)
     if running is None:
-        raise StackError("no trial is under way", hint="pam-totp stack show")
+        raise StackError(
+            "no trial is under way: it was confirmed, it is over, or there was none",
+            hint="pam-totp stack show",
+        )
     why = session.why_not(session.current(), running.login, running.audit, running.begun)
     if why:
         raise StackError(
@@ -217,6 +221,13 @@ def _changes(looks: Sequence[Look], *, code_only: bool) -> list[Change]:
     return changes
 
 
+def _still_right(looks: Sequence[Look], *, code_only: bool) -> None:
+    """Raise StackError where sshd has been told otherwise since its stack was written."""
+    composed = any(one.service == switch.SSHD and one.composition for one in looks)
+    if composed and sshd.is_there():
+        sshd.check(code_only=code_only)
+
+
 def _settle_sshd(changes: Sequence[Change], *, code_only: bool) -> None:
     """Make sure that sshd asks through PAM now, and let it know."""
     if not any(one.service == switch.SSHD for one in changes) or not sshd.is_there():
@@ -242,13 +253,14 @@ def _no_login_without_key(undone: str | None) -> None:
     sshd.wait_for_old_logins()
 
 
-def _rehearse(services: Sequence[str], user: str) -> None:
+def _rehearse(administrator: Administrator, services: Sequence[str], user: str) -> None:
     """Let the administrator log in once at each service.  Raises StackError if that fails."""
     for service in services:
         if not rehearse(service, user):
             raise StackError(
                 f"the rehearsal at {service} failed",
-                hint="log in as another account: --user NAME; or do not rehearse: --no-test",
+                hint=f"try again: {administrator.again()}; as another account: --user NAME; "
+                "without a rehearsal: --no-test",
             )
 
 
@@ -270,7 +282,7 @@ def _finish(administrator: Administrator, done: Done, seconds: int | None) -> No
             f"{PROGRAM} stack disable {' '.join(services)}"
         )
         return
-    until = moment(done.trial.until, clock.now())
+    until = moment(done.trial.until, clock.now(), seconds=True)
     click.echo(f"{', '.join(services)}: on trial until {until}, and then put back")
     hint(f"log in a second time, and there: sudo {PROGRAM} stack confirm")
 

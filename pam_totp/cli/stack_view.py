@@ -94,7 +94,8 @@ def trial_of(administrator: Administrator, root: Path, now: float) -> None:
     except PermissionError:
         return  # root's to see
     if running is not None:
-        say(f"{', '.join(running.services)}: on trial until {moment(running.until, now)}")
+        until = moment(running.until, now, seconds=True)
+        say(f"{', '.join(running.services)}: on trial until {until}")
         hint(f"from a second login: {administrator.command('stack', 'confirm')}")
 
 

@@ -1,7 +1,8 @@
 """The manners of the command line.
 
 - Results go to stdout; everything else goes to stderr as `pam-totp: …`.
-- A failure ends with `hint: …`, a command where there is one.
+- A failure ends with `hint: …`, a command where there is one: with `sudo` for who came by it.
+- On a terminal, sentences are broken between words; commands are not, so that they can be copied.
 - Questions, answers and secrets that a person is shown go through /dev/tty, so that neither a
   pipe nor a log gets them; a script asks for them with `--json` and finds them on stdout.
 - No secret is taken from the command line, where every process could read it.
@@ -11,13 +12,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import termios
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 from rich import box
@@ -28,6 +31,17 @@ from rich.text import Text
 from pam_totp.errors import PamTotpError
 
 _PIPE_WIDTH = 1_000  # nothing is cut off where a program reads
+_LEAST_WIDTH: Final = 40
+# Commands in a hint that take root: ours anywhere in it, others where a command begins.
+_OURS: Final = (
+    r"(?<![\w/.`-])(?<!sudo )(?:[A-Z]+=\S+ )?pam-totp (?:--config |(?=[a-z]))(?![a-z ]+--help)"
+)
+_OTHERS: Final = (
+    r"(?:^|(?<=[:;] )|(?<=&& ))(?:apt-get|chmod|chown|chronyc|cp|install -m|journalctl|mv"
+    r"|pam-totpd|rm|sed -i|sshd|systemctl|timedatectl|/usr/libexec/pam-totp/stack-off"
+    r"|/usr/sbin/sshd) "
+)
+_TAKES_ROOT: Final = re.compile(f"{_OURS}|{_OTHERS}")
 
 
 class NoTerminal(PamTotpError):
@@ -40,12 +54,32 @@ class NoAnswer(PamTotpError):
 
 def say(text: str) -> None:
     """Say something beside the results, on stderr."""
-    click.echo(f"pam-totp: {text}", err=True)
+    click.echo(wrapped(f"pam-totp: {text}", sys.stderr), err=True)
 
 
 def hint(text: str) -> None:
     """Say what to do next, on stderr."""
-    click.echo(f"hint: {text}", err=True)
+    click.echo(f"hint: {with_sudo(text)}", err=True)
+
+
+def with_sudo(text: str) -> str:
+    """Return a hint whose commands can be run as they stand: who called us by sudo is not root
+    outside of it."""
+    if os.geteuid() != 0 or os.environ.get("SUDO_USER", "root") == "root":
+        return text
+    return _TAKES_ROOT.sub(r"sudo \g<0>", text)
+
+
+def wrapped(text: str, out: TextIO, indent: str = "") -> str:
+    """Return text whose lines are broken between words where a terminal's end, `indent` before
+    what follows; a program reads it as it is."""
+    if not out.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
+    form = textwrap.TextWrapper(
+        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(form.fill(line) for line in text.split("\n"))
 
 
 def plain(text: str) -> str:
@@ -58,11 +92,12 @@ def local(at: float) -> datetime:
     return datetime.fromtimestamp(at, tz=UTC).astimezone()
 
 
-def moment(at: float, now: float) -> str:
-    """Return a moment as people say it: `14:20` today, `2027-02-01 14:20` otherwise."""
+def moment(at: float, now: float, *, seconds: bool = False) -> str:
+    """Return a moment as people say it: `14:20` today, `2027-02-01 14:20` otherwise; with its
+    `seconds` where they matter."""
     then = local(at)
-    today = then.date() == local(now).date()
-    return f"{then:%H:%M}" if today else f"{then:%Y-%m-%d %H:%M}"
+    day = "" if then.date() == local(now).date() else f"{then:%Y-%m-%d} "
+    return day + (f"{then:%H:%M:%S}" if seconds else f"{then:%H:%M}")
 
 
 def many(number: int, one: str) -> str:

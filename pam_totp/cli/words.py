@@ -33,7 +33,7 @@ VERDICTS: Final = {
 _ACTS: Final = {
     "enrolled": "authenticator {} enrolled",
     "lock": "locked",
-    "unlock": "unlocked; failures forgotten",
+    "unlock": "unlocked and failures forgotten",
     "resync": "authenticator {} set to its device's clock",
     "policy": "policy changed",
     "reset": "authenticators and recovery codes removed",

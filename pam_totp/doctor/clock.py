@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 from pam_totp.doctor.finding import Check, Finding, Unchecked, error
@@ -23,15 +24,16 @@ def _synchronised(machine: Machine) -> Iterator[Finding]:
         yield error(
             "the kernel does not call its clock synchronised: when it has drifted by half a "
             "minute, right codes are wrong",
-            _turn_on(machine),
+            turn_on(machine.at),
         )
 
 
-def _turn_on(machine: Machine) -> str:
-    """Return the line for the time service that is installed, or that installs one."""
-    if machine.at(_TIMESYNCD).exists():
+def turn_on(at: Callable[[str], Path]) -> str:
+    """Return the line for the time service that is installed, or that installs one; `at` says
+    where the machine's files are."""
+    if at(_TIMESYNCD).exists():
         return "timedatectl set-ntp true"
-    installed = (line for program, line in _DAEMONS if machine.at(program).exists())
+    installed = (line for program, line in _DAEMONS if at(program).exists())
     return next(installed, "apt-get install systemd-timesyncd && timedatectl set-ntp true")
 
 

@@ -18,8 +18,10 @@ def _readable(machine: Machine) -> Iterator[Finding]:
     try:
         config.load(machine.configuration)
     except ConfigError as wrong:
-        do = wrong.hint if not machine.configuration.exists() else None
-        yield error(str(wrong), do or f"{machine.configuration}: change what is named")
+        change = f"{machine.configuration}: change what is named"
+        if not machine.configuration.exists():
+            change = ""
+        yield error(str(wrong), "; ".join(filter(None, (change, wrong.hint))))
 
 
 def _runtime_place(machine: Machine) -> Iterator[Finding]:

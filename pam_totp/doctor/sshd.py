@@ -73,7 +73,8 @@ def settings(machine: Machine, connection: dict[str, str] | None = None) -> dict
         command += ["-C", ",".join(f"{key}={value}" for key, value in connection.items())]
     done = machine.run(command)
     if done.code != 0:
-        raise Broken(done.err.strip() or f"sshd -T ended with {done.code}", hint="sshd -t")
+        said = done.err.strip().split("\n")[0]
+        raise Broken(said or f"sshd -T ended with {done.code}", hint="sshd -t")
     pairs = (line.partition(" ") for line in done.out.splitlines())
     return {keyword.lower(): value.strip() for keyword, _, value in pairs}
 

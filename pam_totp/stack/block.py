@@ -27,8 +27,8 @@ _WAS: Final = "#was:"
 NEW_FILE: Final = "#new-file"  # in place of #was: there was no such file
 
 _HEAD: Final = (
-    "# Written by `pam-totp stack enable`. `pam-totp stack disable {service}`, or without it",
-    "# /usr/libexec/pam-totp/stack-off {service}, puts back what stood here (#was:).",
+    "# Written by `pam-totp stack enable`.  What puts back what stood here (#was:):",
+    "# pam-totp stack disable {service}, or /usr/libexec/pam-totp/stack-off {service}",
 )
 
 

@@ -18,7 +18,7 @@ from pam_totp.stack.reading import Reading, understand
 from pam_totp.stack.tree import FALLBACK, MODULE, Tree, is_meant_for_inclusion
 
 _ACCOUNT: Final = (
-    "# Accounts locked by an administrator stay out, a right password and code notwithstanding.",
+    "# Accounts locked by an administrator stay out, even with a right code.",
     # SECURITY: with `required` our success would let in where no line behind it says success.
     f"account\t[success=ignore ignore=ignore default=bad]\t{MODULE}",
 )

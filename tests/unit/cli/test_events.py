@@ -172,7 +172,7 @@ def test_following(busy: Host) -> None:
     person.expect("What\r\n")
     person.expect('"nobody here" .*wrong password[^\n]*\r\n')
     keep(busy, Event(time.time(), "bin", "locked", "openvpn"))
-    person.expect("^[^\n]* bin .*locked for a time[^\n]*\r\n")
+    person.expect("[^\n]* bin .*locked for a time,\r\n {21}after wrong codes\r\n")
     state = busy.data / "state.db"
     state.rename(busy.data / "away")
     person.expect("pam-totp: .*trying on\r\n")

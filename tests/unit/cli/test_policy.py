@@ -335,7 +335,9 @@ def test_an_error_can_be_edited_away(host: Host, tmp_path: Path) -> None:
     )
     editor.chmod(0o755)
     person = host.at_terminal("policy", "edit", through=f'VISUAL={editor} exec "$@"')
-    person.expect(r"policy\.yaml, line 1: mfa: expected one of off, optional, required, found 'of'")
+    person.expect(
+        r"policy\.yaml, line 1: mfa: expected one of off, optional, required,\s+found 'of'"
+    )
     person.expect(r"Edit again\? \[y/N\] ")
     person.sendline("y")
     person.expect(r"Put this in force\? \[y/N\] ")
