@@ -20,6 +20,7 @@ from pam_totp.conversation import Conversation
 from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wrong_password
 from pam_totp.errors import PamTotpError, StoreError
 from pam_totp.event import Event
+from pam_totp.grace import ended_from
 from pam_totp.lockout import Counter
 from pam_totp.locks import TimedLock
 from pam_totp.outward import outward, told
@@ -206,15 +207,17 @@ class Login:
         return self._said(who, Verdict.NOT_NEEDED, detail=detail)
 
     def _note(self, who: Who, verdict: Verdict, detail: str = "") -> Verdict:
-        """Keep an event of a verdict that changes nothing else."""
+        """Keep an event of a verdict that changes nothing else, but that a wrong password ends
+        the grace of its address, also where this login needs no code."""
         if who.door is Door.ROOT:
             made = Decision(verdict, who.state, Counter())
             event = replace(self._event(who, made, self._context.now()), detail=detail)
-            self._context.store.step(
-                who.account,
-                "",
-                lambda subject: (None, Change(subject.state, subject.source, event)),
-            )
+            source = who.source if verdict is Verdict.WRONG_PASSWORD else ""
+
+            def step(subject: Subject) -> tuple[None, Change]:
+                return None, Change(ended_from(subject.state, source), subject.source, event)
+
+            self._context.store.step(who.account, "", step)
         return self._said(who, verdict, detail=detail)
 
     def _told(self, who: Who, verdict: Verdict) -> Verdict:

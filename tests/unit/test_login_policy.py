@@ -9,7 +9,7 @@ from pam_totp import administration
 from pam_totp.account import Person
 from pam_totp.lockout import Counter
 from pam_totp.verdict import Verdict
-from tests.unit.world import ALICE, BOB, CODE_PROMPT, NOON, PASSWORD_PROMPT, Talk, World
+from tests.unit.world import ALICE, BOB, CODE_PROMPT, NOON, OFFICE, PASSWORD_PROMPT, Talk, World
 
 
 def test_a_service_that_is_not_named(world: World) -> None:
@@ -61,6 +61,20 @@ def test_grace_needs_no_collect(world: World) -> None:
     world.clock.now += 60
     talk = Talk("alice", [(PASSWORD_PROMPT, "secret"), (CODE_PROMPT, "")], service="openvpn")
     assert world.through_field(talk, password="secret") is Verdict.NO_CODE
+
+
+def test_a_wrong_password_where_no_code_is_needed_ends_grace(world: World) -> None:
+    """A wrong password ends the grace of its address elsewhere too, at a service that is
+    exempted itself; one from another address does not."""
+    phone = world.enroll()
+    world.sets("grace=1h")
+    world.sets("mfa=off", service="login")
+    assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
+    for address, verdict in (("198.51.100.9", Verdict.NOT_NEEDED), (OFFICE, Verdict.WRONG_CODE)):
+        talk = Talk("alice", service="login", rhost=address)
+        assert world.login(talk).wrong_password() is Verdict.WRONG_PASSWORD
+        script = [(CODE_PROMPT, phone.wrong(NOON)[0])]
+        assert world.login(Talk("alice", [*script])).check() is verdict
 
 
 def test_grace_says_so(world: World) -> None:
