@@ -106,9 +106,9 @@ def write_codes(accounts: list[Account], path: Path) -> None:
 
 def _enrolled(people: list[Person], directory: Path) -> list[Account]:
     """Set pam_totp up and enroll everyone.  As `pam-totp enroll` does, in one process."""
-    pam_totp("setup", "--yes", "--ignore-clock")
+    pam_totp("setup", "--yes", "--ignore-clock", "--services", "all")
     configure("data-directory", str(directory))
-    pam_totp("setup", "--yes", "--ignore-clock")
+    pam_totp("setup", "--yes", "--ignore-clock", "--services", "all")
     store = context.from_config(config.load(CONFIGURATION)).store
     accounts = []
     for person in people:
