@@ -7,7 +7,6 @@ before the password's module runs, `authfail` stands where the password was wron
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -23,16 +22,16 @@ from pam_totp.event import Event
 from pam_totp.grace import ended_from
 from pam_totp.lockout import Counter
 from pam_totp.locks import TimedLock
-from pam_totp.outward import outward, told
+from pam_totp.outward import detail_of, outward, told
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import Messages, Mfa
+from pam_totp.source import stranger
 from pam_totp.store.protocol import Change
 from pam_totp.verdict import Verdict
 from pam_totp.who import ROOT, Refused, Who, find_out
 
 _SLOW: Final = 10.0  # seconds, for a source that can be delayed and not locked
-_STRANGERS: Final = 4096
 
 # What `collect` keeps for the line behind the password: never a verdict.
 _NO_CODE_NEEDED: Final = "free"
@@ -187,7 +186,7 @@ class Login:
             event = None if same and who.door is Door.OWN else self._event(who, made, now)
             return made, Change(made.state, made.source, event)
 
-        account, source = (_slot(who.account), "") if who.unknown else (who.account, who.source)
+        account, source = (stranger(who.account), "") if who.unknown else (who.account, who.source)
         made = self._last = store.step(account, source, step)
         if who.door is Door.ROOT:
             accepted = made.verdict is Verdict.ACCEPTED
@@ -233,7 +232,7 @@ class Login:
         talk, named = self._talk, made.authenticator or ""
         if who.door is Door.OWN:
             # What a program of the person's own says of service and address is its own claim.
-            detail = "; ".join(filter(None, (f"host uid:{talk.host_uid}", _detail(made))))
+            detail = "; ".join(filter(None, (f"host uid:{talk.host_uid}", detail_of(made))))
             return Event(now, who.account, made.verdict.value, authenticator=named, detail=detail)
         return Event(
             now,
@@ -243,7 +242,7 @@ class Login:
             talk.rhost,
             talk.tty,
             named,
-            _detail(made),
+            detail_of(made),
         )
 
     def _said(
@@ -254,7 +253,7 @@ class Login:
             verdict,
             typed=who.typed if who.typed != who.account else "",
             authenticator=(made and made.authenticator) or "",
-            detail=_detail(made) if made else detail,
+            detail=detail_of(made) if made else detail,
         )
         if outward(verdict).delayed:
             slow = _SLOW if made and made.slow else 0.0
@@ -291,19 +290,6 @@ class Login:
             return Verdict.UNAVAILABLE
 
 
-def _slot(account: str) -> str:
-    """Return the row of a name without an account: they share a table of fixed size."""
-    return f"?{zlib.crc32(account.encode('utf-8', 'surrogateescape')) % _STRANGERS}"
-
-
 def _unknown(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     """Refuse a name that nobody has, in the time that a wrong code takes."""
     return replace(decide(attempt, subject, rules), verdict=Verdict.UNKNOWN_ACCOUNT)
-
-
-def _detail(made: Decision) -> str:
-    said = ["this locks"] if made.locks else []
-    if made.drift is not None:
-        off = "slow" if made.drift < 0 else "fast"
-        said.append(f"the phone's clock is {abs(made.drift)} s {off}")
-    return "; ".join(said)

@@ -63,6 +63,15 @@ def outward(verdict: Verdict) -> Outward:
             return _REFUSED
 
 
+def detail_of(made: Decision) -> str:
+    """Return what an administrator should know of a decision beyond its verdict."""
+    said = ["this locks"] if made.locks else []
+    if made.drift is not None:
+        off = "slow" if made.drift < 0 else "fast"
+        said.append(f"the phone's clock is {abs(made.drift)} s {off}")
+    return "; ".join(said)
+
+
 _TOLD: Final = {
     Verdict.NOT_ENROLLED: "You need a code here and have not set one up. Ask your administrator.",
     Verdict.UNKNOWN_ACCOUNT: "This account has no code to check. Ask your administrator.",

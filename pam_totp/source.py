@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import zlib
 from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_STRANGERS: Final = 4096
 UNKNOWN: Final = "unknown"
 OWN_DOOR: Final = "own"  # a host that is not root: what it says of addresses does not count
 
@@ -40,3 +42,9 @@ def source_of(rhost: str | None) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
     return UNKNOWN if address is None else str(address)
+
+
+def stranger(name: str) -> str:
+    """Return under what failures of a name without an account are counted: such names share a
+    table of fixed size."""
+    return f"?{zlib.crc32(name.encode('utf-8', 'surrogateescape')) % _STRANGERS}"

@@ -17,7 +17,7 @@ VERDICTS: Final = {
     Verdict.WRONG_CODE: "wrong code, counted",
     Verdict.REPEATED_CODE: "the same wrong code again, not counted again",
     Verdict.REPLAYED_CODE: "a code of {} that was used before, counted",
-    Verdict.WRONG_PASSWORD: "wrong password, counted for its address",
+    Verdict.WRONG_PASSWORD: "wrong password",
     Verdict.NO_CODE: "no code was given, or could be asked for; not counted",
     Verdict.LOCKED: "locked for a time, after wrong codes",
     Verdict.LOCKED_SOURCE: "its address is locked for a time, after wrong passwords",

@@ -92,7 +92,7 @@ def test_wrong_password(person: Person, journal: Journal) -> None:
     and terminal are what the log says."""
     options = ("--rhost", "192.0.2.7", "--tty", "pts/7")
     said = refused(person, "wrong", person.fresh_code(), *options)
-    assert said.startswith(f"{person.name}: refused: wrong password, counted for its address\n")
+    assert said.startswith(f"{person.name}: refused: wrong password\n")
     assert f"hint: pam-totp events {person.name}; journalctl" in said
     assert records.wrong_passwords(person.name) == {"192.0.2.7": 1}
     fields = journal.wait_for("verdict=wrong-password").fields

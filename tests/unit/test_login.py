@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pam_totp import administration, login
+from pam_totp import administration, source
 from pam_totp.account import NOBODY, Person
 from pam_totp.clock import JumpWatch
 from pam_totp.outward import outward
@@ -399,7 +399,7 @@ def test_a_stranger_is_counted_in_a_table_of_fixed_size(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names that nobody has leave no account behind, and no more rows than the table has."""
-    monkeypatch.setattr(login, "_STRANGERS", 4)
+    monkeypatch.setattr(source, "_STRANGERS", 4)
     for number in range(50):
         wrong_password(world, f"stranger{number}")
     assert list(world.store.accounts()) == []
