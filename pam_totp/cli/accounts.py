@@ -45,7 +45,7 @@ def unlock(administrator: Administrator, user: str) -> None:
     noted(world, administration.unlock(world.store, name, now, by, origin=administrator.origin))
     if held:
         world.log(syslog.LOG_NOTICE, locks.lifted(name, by))
-    was = "unlocked" if before.locked != "no" else "the account was not locked"
+    was = "unlocked" if held else "the account was not locked"
     click.echo(f"{plain(name)}: {was}; wrong codes and passwords until now count no longer")
 
 

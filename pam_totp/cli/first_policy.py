@@ -7,11 +7,13 @@ from typing import Final, TypeVar
 
 from pam_totp import governance, nss
 from pam_totp.cli.administrator import Administrator, noted
-from pam_totp.cli.terminal import Terminal, say, terminal
+from pam_totp.cli.terminal import Terminal, plain, say, terminal
 from pam_totp.errors import PolicyError
 from pam_totp.governance import Signature
 from pam_totp.policy.document import EVERYBODY, Policy, Target, parsed
 from pam_totp.policy.keys import BY_NAME
+from pam_totp.policy.values import ALL_SERVICES
+from pam_totp.stack import Tree
 
 _SERVICES: Final = BY_NAME["services"]
 _EVERYBODY: Final = "everybody"
@@ -61,11 +63,21 @@ class FirstPolicy:
             person.show("\nWhich services ask for codes: names with commas between, or all.")
             typed = _until_right(person, f"Services [{usual}]: ", _named)
             self._settings += [typed] if typed else []
+            for name in _not_here(typed):
+                person.show(f"(This machine has no service {plain(name)}: if that is a slip, see")
+                person.show("pam-totp policy set --help.)")
         if self._require is None:
             person.show("\nWho must use a code: everybody, the name of a group, or nobody.")
             person.show("Whoever has enrolled is asked for one in any case.")
             asked = _until_right(person, f"Required for [{_NOBODY}]: ", _required)
             self._settings += asked or []
+
+
+def _not_here(typed: Setting | None) -> list[str]:
+    """Return the named services of which this machine has no stack."""
+    names = typed[1]["services"].split(",") if typed else []
+    bare = (name.strip() for name in names)
+    return [name for name in bare if name != ALL_SERVICES and Tree().file(name) is None]
 
 
 def _until_right(person: Terminal, prompt: str, parse: Callable[[str], T]) -> T | None:

@@ -90,6 +90,8 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
     manner = Manner(yes=yes, force=force, note=note)
     change = governance.proposed(world.store, lambda old: old.setting(target, words))
     policy_change.make(administrator, world, manner, change)
+    if "mfa" in words and not change.worth_keeping:
+        policy_change.say_from_when(administrator, change.policy.rule(target), world.now())
 
 
 @policy.command(short_help="Leave keys to what is less specific.")

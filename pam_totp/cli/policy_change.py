@@ -12,11 +12,12 @@ import click
 from pam_totp import governance, nss
 from pam_totp.cli import policy_impact
 from pam_totp.cli.administrator import Administrator, account, noted
-from pam_totp.cli.terminal import confirm, plain, say
+from pam_totp.cli.terminal import confirm, hint, plain, say
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
 from pam_totp.governance import Basis, Change, Signature
-from pam_totp.policy.document import Policy, Target, checked
+from pam_totp.policy.document import Policy, Rule, Target, checked
+from pam_totp.policy.values import midnight
 
 
 class UnknownGroup(PamTotpError):
@@ -105,9 +106,25 @@ def group_by_nss(typed: str) -> str:
     """Return a group's own name.  Raises UnknownGroup, NameServiceError."""
     found = nss.group(typed)
     if found is None:
-        hint = f"getent group {shlex.quote(typed)}"
-        raise UnknownGroup(f"there is no group called {typed!r}", hint=hint)
+        look = f"getent group {shlex.quote(typed)}"
+        raise UnknownGroup(f"there is no group called {typed!r}", hint=look)
     return found[0]
+
+
+def say_from_when(administrator: Administrator, rule: Rule, now: float) -> None:
+    """Say of a rule that is as it was asked to be that it only counts from a later day on."""
+    day, target = rule.values.get("mfa-from"), rule.target
+    if day is None or midnight(day) <= now:
+        return
+    say(f"mfa=required for {plain(str(target))} counts from {day} on; to let it count now:")
+    places = {
+        "--user": target.user,
+        "--group": target.group,
+        "--service": target.service,
+        "--from": None if target.network is None else str(target.network),
+    }
+    options = [word for pair in places.items() if pair[1] is not None for word in pair]
+    hint(administrator.command("policy", "unset", "mfa-from", *map(str, options)))
 
 
 def _say_basis(basis: Basis) -> None:

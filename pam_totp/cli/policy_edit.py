@@ -23,15 +23,17 @@ T = TypeVar("T")
 _EDITORS: Final = ("sensible-editor", "nano", "vi")
 _NAME: Final = "policy.yaml"
 _HEAD: Final = """\
-# The policy: a list of rules. A rule without user or group is for everybody, one without
-# service or from (a network) for everywhere; the most specific rule wins. For instance:
+# The policy: a list of rules. A rule without user or group is for everybody, one
+# without service or from (a network) for everywhere; the most specific rule
+# wins. For instance:
 #
 #   - group: staff
 #     mfa: required
 #     mfa-from: 2027-02-01
 #
 {keys}
-# Comments are not kept. `pam-totp policy history` shows what was, and can put it back.
+# Comments are not kept. `pam-totp policy history` shows what was before, and
+# `pam-totp policy revert` puts it back.
 
 """
 
@@ -61,7 +63,9 @@ def edited(policy: Policy, taken: Callable[[Policy], T], instead: str) -> T | No
 
 
 def _head() -> str:
-    keys = textwrap.wrap(f"Keys: {', '.join(key.name for key in KEYS)}.", 96)
+    keys = textwrap.wrap(
+        f"Keys: {', '.join(key.name for key in KEYS)}.", 76, break_on_hyphens=False
+    )
     return _HEAD.format(keys="\n".join(f"# {line}" for line in keys))
 
 
@@ -95,5 +99,6 @@ def _editor() -> list[str]:
 
 def _failed(what: str) -> EditorFailed:
     return EditorFailed(
-        f"{what}; nothing was changed", hint="EDITOR=nano pam-totp policy edit, or: policy set"
+        f"{what}; nothing was changed",
+        hint="EDITOR=nano pam-totp policy edit; or: pam-totp policy set",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,9 +12,10 @@ import click
 
 from pam_totp import grace, people
 from pam_totp.account import NOBODY
-from pam_totp.cli.terminal import hint, moment, plain, table
+from pam_totp.cli.terminal import hint, moment, plain, table, wrapped
 from pam_totp.context import Context
 from pam_totp.errors import PolicyError
+from pam_totp.locks import Kind
 from pam_totp.people import Known
 from pam_totp.policy import reason
 from pam_totp.policy.document import Policy, Rule, key
@@ -85,7 +87,7 @@ def show(asked: Question, name: str) -> None:
         click.echo(plain(f"{asked.who.name}{asked.place}: {because}"))
         return
     found = answer(asked)
-    click.echo(plain(found.sentence))
+    click.echo(wrapped(plain(found.sentence), sys.stdout))
     if found.hint:
         hint(plain(found.hint))
 
@@ -128,6 +130,19 @@ def answer(asked: Question) -> Answer:
     return _with_code(asked, made)
 
 
+def _locked(asked: Question) -> str:
+    """Return which lock, of the account or from there, holds for a time."""
+    codes, now = asked.who.state.codes, asked.situation.now
+    if codes.locked(now):
+        return f"locked until {moment(codes.locked_until, now)}, after wrong codes"
+    here = (asked.who.name, Kind.PASSWORDS, source_of(str(asked.situation.address or "")))
+    for held in asked.world.store.timed_locks(now):
+        if (held.account, held.kind, held.source) == here:
+            until = moment(held.until, now)
+            return f"locked from {held.source} until {until}, after wrong passwords"
+    return ""
+
+
 def _without_code(asked: Question, made: Ruling) -> Answer:
     who, because = asked.who, _because(made, asked.situation.now)
     other = "" if who.person is None else asked.world.other_name(who.person)
@@ -151,9 +166,8 @@ def _with_code(asked: Question, made: Ruling) -> Answer:
     if until is not None:
         why = f"a code was accepted from there, and grace lasts until {moment(until, now)}"
         return Answer("not asked", f"{name} is not asked for a code{place}: {why}")
-    held = who.state.codes
-    if held.locked(now):
-        why = f"locked until {moment(held.locked_until, now)}, after wrong codes"
+    why = _locked(asked)
+    if why:
         return Answer("refused", f"{name} is refused{place}: {why}", _command("unlock", name))
     tail = "" if made.value is Mfa.REQUIRED else f", and {name} has enrolled"
     return Answer("asked", f"{name} must use a code{place}: {because}{tail}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import click
 
 from pam_totp import impact, people
-from pam_totp.cli.terminal import hint, local, plain, say
+from pam_totp.cli.terminal import hint, local, plain, say, wrapped
 from pam_totp.context import Context
 from pam_totp.errors import PolicyError
 from pam_totp.governance import Change
@@ -76,7 +77,7 @@ def show(seen: Outlook) -> None:
         click.echo(plain(line))
     click.echo()
     for effect in seen.impact.effects:
-        click.echo(_effect(effect))
+        click.echo(wrapped(_effect(effect), sys.stdout, "  "))
     for place in seen.impact.untouched:
         click.echo(f"{place.words}: nothing changes")
     if not seen.impact.effects:
@@ -188,3 +189,5 @@ def _where(policy: Policy, enforced: Sequence[str]) -> None:
         if name not in enforced and Tree().file(name) is not None:
             say(f"{name} is named by the policy, and its stack does not use pam_totp")
             hint(f"pam-totp stack enable {name}")
+        elif name not in enforced and name not in BY_NAME["services"].default:
+            say(f"{plain(name)} is named by the policy, and this machine has no such service")

@@ -217,7 +217,7 @@ def _changes(looks: Sequence[Look], *, code_only: bool) -> list[Change]:
         settings = switch.drop_in_change(code_only=code_only)
         changes += [settings] if settings else []
     for each in changes:
-        click.echo(stack_view.difference(each.path, each.before or "", each.after), nl=False)
+        click.echo(stack_view.change(each), nl=False)
     return changes
 
 

@@ -14,7 +14,8 @@ from pam_totp.cli.terminal import hint, moment, plain, say
 from pam_totp.context import Context
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import LOGIN_SHELLS
-from pam_totp.stack import trial
+from pam_totp.stack import sshd, trial
+from pam_totp.stack.change import Change
 from pam_totp.stack.pamfile import StackError
 from pam_totp.stack.reading import NoPassword
 from pam_totp.stack.switch import Look, State, look
@@ -97,6 +98,16 @@ def trial_of(administrator: Administrator, root: Path, now: float) -> None:
         until = moment(running.until, now, seconds=True)
         say(f"{', '.join(running.services)}: on trial until {until}")
         hint(f"from a second login: {administrator.command('stack', 'confirm')}")
+
+
+def change(made: Change) -> str:
+    """Return what a change does; of sshd's drop-in, where it is new, what counts in it."""
+    if made.path != sshd.DROP_IN or made.before is not None:
+        return difference(made.path, made.before or "", made.after)
+    lines = [line for line in made.after.splitlines() if line and not line.startswith("#")]
+    return "".join(
+        f"{line}\n" for line in (f"+++ {made.path} (comments left out)", *(f"+{x}" for x in lines))
+    )
 
 
 def difference(path: Path, before: str, after: str) -> str:

@@ -17,6 +17,7 @@ from pam_totp.cli.policy_change import group_by_nss
 from pam_totp.cli.policy_impact import MOST_NAMES
 from pam_totp.cli.terminal import hint, local, many, moment, plain, say, table
 from pam_totp.context import Context
+from pam_totp.locks import Kind
 from pam_totp.people import Known
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Situation, effective, ruling
@@ -30,6 +31,7 @@ _HEADERS: Final = (
     "Recovery\ncodes",
     "Last used",
 )
+_OWN: Final = "their own programs, after wrong codes"
 _UNBROKEN: Final = ("Locked", "Last used")
 
 
@@ -69,7 +71,7 @@ def status(
         if as_json:
             click.echo(json.dumps(_as_json(found), indent=2))
         else:
-            _show_one(administrator, found, now)
+            _show_one(administrator, found, _from_where(world, found, now), now)
         return
     everyone = list(_wanted(world, state, group, now))
     if as_json:
@@ -132,12 +134,24 @@ def _with_mfa(found: Status, policy: Policy, situation: Situation) -> Status:
     return replace(found, mfa=made.value, mfa_from=day)
 
 
-def _show_one(administrator: Administrator, found: Status, now: float) -> None:
+def _from_where(world: Context, found: Status, now: float) -> str:
+    """Return the locks that shut out one address, or the person's own programs, alone."""
+    where = {Kind.PASSWORDS: "{}, after wrong passwords", Kind.OWN_CODES: _OWN}
+    held = (lock for lock in world.store.timed_locks(now) if lock.account == found.account)
+    return "; ".join(
+        f"{where[lock.kind].format(lock.source)}, until {moment(lock.until, now)}"
+        for lock in held
+        if lock.kind in where
+    )
+
+
+def _show_one(administrator: Administrator, found: Status, places: str, now: float) -> None:
     lines = [
         ("Account", found.account),
         ("MFA", _mfa(found)),
         ("Enrolled", _enrolled(found)),
         ("Locked", _locked(found, now)),
+        ("Locked from", places),
         ("Reason", found.reason),
         ("Wrong codes", _wrong_codes(found)),
         ("Authenticators", ", ".join(found.authenticators)),

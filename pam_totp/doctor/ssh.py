@@ -64,8 +64,7 @@ def _keys(machine: Machine) -> Iterator[Finding]:
     for match in _where(machine, _by_key_alone):
         yield warning(
             f"a login with a key{_in(match)} is not asked for a code",
-            _set(machine, "AuthenticationMethods", "publickey,keyboard-interactive:pam", match)
-            + " (and `@include pam-totp-code` asks for the code alone after it)",
+            _set(machine, "AuthenticationMethods", "publickey,keyboard-interactive:pam", match),
         )
 
 
@@ -92,7 +91,7 @@ def _root(machine: Machine) -> Iterator[Finding]:
         yield warning(
             "root cannot log in by SSH: PermitRootLogin allows a key alone, and "
             "AuthenticationMethods wants a code",
-            f"{_set(machine, 'PermitRootLogin', 'yes')}; `no` if that is meant",
+            f"{_set(machine, 'PermitRootLogin', 'yes')} (or `no`, if that is meant)",
         )
 
 
@@ -149,15 +148,14 @@ def _ways(found: Settings) -> list[list[str]]:
 def _set(machine: Machine, keyword: str, value: str, match: str = "") -> str:
     """Return what to run or to change for a setting: the shipped file if it is missing, else the
     line that counts, which is the first."""
+    reload = "systemctl reload ssh" if machine.systemd else ""
     if not match and not machine.at(str(DROP_IN)).exists() and keyword != "AuthenticationMethods":
-        reload = " && systemctl reload ssh" if machine.systemd else ""
-        return f"install -m 644 {TEMPLATE} {DROP_IN}{reload}"
+        return " && ".join(filter(None, (f"install -m 644 {TEMPLATE} {DROP_IN}", reload)))
     wanted = (x for x in sshd.lines(machine) if x.keyword == keyword.lower() and x.match == match)
     line = next(wanted, None)
-    if line is not None:
-        return f"{line.place}: {keyword} {value}"
     place = f"in `Match {match}`" if match else f"in {DROP_IN}"
-    return f"{place} write: {keyword} {value}"
+    change = f"{line.place}: {keyword} {value}" if line else f"{place} write: {keyword} {value}"
+    return ", then: ".join(filter(None, (change, reload)))
 
 
 CHECKS: Final = (

@@ -18,8 +18,10 @@ import pytest
 from pam_totp import enrollment
 from pam_totp.account import AccountState, Person
 from pam_totp.cli.administrator import Administrator
+from pam_totp.decide import Subject
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Failure
+from pam_totp.store.protocol import Change
 
 if TYPE_CHECKING:
     from .conftest import Host
@@ -147,6 +149,25 @@ def test_lock_and_unlock(enrolled: Host) -> None:
     assert enrolled.does("unlock", "daemon").out.startswith("daemon: unlocked; ")
     assert enrolled.does("status", "daemon", "--json").json["locked"] == "no"
     assert "the account was not locked" in enrolled.does("unlock", "daemon").out
+
+
+def test_a_locked_address_is_shown(enrolled: Host) -> None:
+    """Who is shut out from one address after wrong passwords is said to be, and is let in there
+    again by unlock."""
+    source, until = "192.0.2.7", time.time() + 600
+
+    def guessed(subject: Subject) -> tuple[None, Change]:
+        return None, Change(subject.state, Counter((), until), Event(0, "daemon", "test"))
+
+    enrolled.world().store.step("daemon", source, guessed)
+    shown = enrolled.does("status", "daemon").out
+    assert "Locked:         no\nLocked from:    192.0.2.7, after wrong passwords, until " in shown
+    why = ("policy", "explain", "daemon", "--service", "sshd", "--from")
+    assert "daemon is refused at sshd from 192.0.2.7: locked" in enrolled.does(*why, source).out
+    assert "must use a code" in enrolled.does(*why, "192.0.2.8").out
+    assert enrolled.does("unlock", "daemon").out.startswith("daemon: unlocked; ")
+    assert "Locked from" not in enrolled.does("status", "daemon").out
+    assert "must use a code" in enrolled.does(*why, source).out
 
 
 def test_what_is_done_is_logged(

@@ -222,6 +222,26 @@ def test_why_a_login_is_as_it_is(host: Host) -> None:
     assert done.out.endswith("daemon is refused at sshd: locked by root (lost phone)\n")
 
 
+def test_required_later_is_not_required_now(host: Host) -> None:
+    """Who asks for what is in force from a day on is told how to have it at once."""
+    group = ("--group", "daemon")
+    host.does("policy", "set", "mfa=required", "mfa-from=2099-02-01", *group, "--yes")
+    done = host.does("policy", "set", "mfa=required", *group)
+    assert done.out == "nothing to change\n"
+    assert "for group daemon counts from 2099-02-01 on" in done.err
+    assert done.err.endswith(" policy unset mfa-from --group daemon\n")
+    host.does("policy", "unset", "mfa-from", *group, "--yes")
+    assert host.does("policy", "set", "mfa=required", *group).err == ""
+
+
+def test_a_service_that_is_not_here_is_said(host: Host, services: list[str]) -> None:
+    """A slip in a service's name shows; one of the default's that is missing is none."""
+    services += ["sshd"]
+    done = host.does("policy", "set", "services=sshd,openvpn,loign", "--yes")
+    assert "loign is named by the policy, and this machine has no such service" in done.err
+    assert "openvpn" not in done.err
+
+
 def test_each_rule_is_shown(host: Host) -> None:
     """The table has each rule that says something of the key, whether it applies, and why one
     won; scripts read the same."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pam_totp.cli.stack_view import login_shells_of
-from pam_totp.stack import Tree
+from pam_totp.cli.stack_view import change, login_shells_of
+from pam_totp.stack import Tree, sshd
+from pam_totp.stack.change import Change
 
 PASSWORD = "auth required pam_unix.so\n"
 
@@ -41,3 +42,12 @@ def test_login_shells(
         (stacks / "sudo-i").write_text(sudo_i)
     login_shells_of(Tree(tmp_path), services)
     assert ("hint: pam-totp stack enable sudo-i" in capsys.readouterr().err) == said
+
+
+def test_a_new_drop_in_is_shown_by_what_counts() -> None:
+    """New settings of sshd are shown without their comments, which would fill the screen; a
+    change of one that is there is shown as it is."""
+    text = "# Why.\n\nUsePAM yes\n#UsePAM no\n"
+    shown = change(Change("sshd", sshd.DROP_IN, None, text))
+    assert shown == f"+++ {sshd.DROP_IN} (comments left out)\n+UsePAM yes\n"
+    assert "+# Why." in change(Change("sshd", sshd.DROP_IN, "UsePAM yes\n", text))
