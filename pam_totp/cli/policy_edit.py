@@ -23,9 +23,9 @@ T = TypeVar("T")
 _EDITORS: Final = ("sensible-editor", "nano", "vi")
 _NAME: Final = "policy.yaml"
 _HEAD: Final = """\
-# The policy: a list of rules. A rule without user or group is for everybody, one
-# without service or from (a network) for everywhere; the most specific rule
-# wins. For instance:
+# The policy: a list of rules. A rule without user or group is for everybody,
+# one without service or from (a network) for everywhere; the most specific
+# rule wins. For instance:
 #
 #   - group: staff
 #     mfa: required
