@@ -57,11 +57,13 @@ class Status:
     mfa: Mfa = Mfa.OPTIONAL
     mfa_from: date | None = None
     drifts: tuple[tuple[str, int], ...] = ()
+    gone: bool = False
 
     @property
     def pending(self) -> bool:
         """Whether somebody must enroll, now or by a day to come, and has not."""
-        return not self.enrolled and (self.mfa is Mfa.REQUIRED or self.mfa_from is not None)
+        must = self.mfa is Mfa.REQUIRED or self.mfa_from is not None
+        return must and not self.enrolled and not self.gone
 
     @property
     def states(self) -> list[State]:

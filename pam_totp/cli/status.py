@@ -112,6 +112,7 @@ def _statuses(world: Context, everybody: Iterable[Known], now: float) -> Iterato
         situation = _situation(world, one, now)
         limits = effective(policy, situation).limits
         found = administration.status(world.store, one.name, now, limits)
+        found = replace(found, gone=one.gone)
         if found.enrolled and not found.damage:
             found = replace(found, damage=people.damage(world, one))
         yield _with_mfa(found, policy, situation)
