@@ -276,7 +276,12 @@ def test_a_name_that_is_gone_is_missing_nowhere(host: Host) -> None:
     enrollment.keep(store, drafted, now, "test")
     host.does("policy", "set", "mfa=required", "--user", "root", "--yes", "--force")
     assert [one["account"] for one in host.does("status", "--json").json] == ["long gone", "root"]
+    host.does("lock", "long gone", "--yes")
+    host.does("policy", "set", "mfa=required", "--user", "long gone", "--yes", "--force")
     host.does("reset", "long gone", "--yes")
+    pending = host.does("status", "--state", "pending", "--json").json
+    assert [one["account"] for one in pending] == ["root"]
+    host.does("unlock", "long gone")
     assert [one["account"] for one in host.does("status", "--json").json] == ["root"]
 
 
