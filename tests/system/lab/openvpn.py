@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import re
 import shutil
 import signal
@@ -35,6 +36,9 @@ TUNNEL_ADDRESS: Final = "10.8.0.1"  # the server's, as shipped
 
 CONNECTED: Final = "Initialization Sequence Completed"
 REFUSED: Final = "AUTH_FAILED"
+BOUND: Final = "client-bound.conf"
+
+_ports = itertools.count(10_000)  # below those that the kernel gives out
 
 
 def run(*command: str | Path) -> None:
@@ -98,6 +102,11 @@ def install(directory: Path) -> None:
     make_keys(directory)
     for file in SHIPPED.glob("*.conf"):
         shutil.copy(file, directory)
+    # For clients that choose the port they come from.
+    one_field = (directory / "client-one-field.conf").read_text()
+    bound, count = re.subn(r"(?m)^nobind.*\n", "", one_field)
+    assert count == 1
+    (directory / BOUND).write_text(bound)
     plain = re.sub(r"(?m)^setenv deferred_auth_pam.*\n", "", (SHIPPED / "server.conf").read_text())
     (directory / "server-plain.conf").write_text(plain)
     shutil.copy(SHIPPED / "pam.d" / "openvpn", "/etc/pam.d/openvpn")
@@ -220,12 +229,14 @@ def log_in(directory: Path, account: str, field: str) -> bool:
     """Log in without a terminal, leave at once, and return whether there was a tunnel.
 
     To the server it is the same as a person with a terminal; several may run at once, each
-    with an account of its own.
+    with an account of its own.  Each comes from a port of its own: who comes from that of a
+    client that is gone without a word, and was somebody else's, OpenVPN refuses by itself after
+    PAM has accepted ("username attempted to change").
     """
     credentials = directory / f"credentials-{account}"
     credentials.touch(mode=0o600)
     credentials.write_text(f"{account}\n{field}\n")
-    configuration = ("--config", "client-one-field.conf", "--auth-retry", "none")
+    configuration = ("--config", BOUND, "--auth-retry", "none", "--lport", str(next(_ports)))
     options = ("--cd", directory, *configuration, "--auth-user-pass", credentials)
     command = within(CLIENT_SPACE, PROGRAM, *options)
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as client:
