@@ -114,6 +114,11 @@ def decide(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     return _told(_failed(Verdict.WRONG_CODE, attempt, subject, rules), drift)
 
 
+def unknown_account(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
+    """Return the refusal of a name that nobody has, after all that a wrong code takes."""
+    return replace(decide(attempt, subject, rules), verdict=Verdict.UNKNOWN_ACCOUNT)
+
+
 def wrong_password(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     """Return what to remember of a wrong password: it counts as `rules.scope` says, never
     towards the hard stop, and ends the grace of its address.  The code is not looked at."""

@@ -7,8 +7,8 @@ before the password's module runs, `authfail` stands where the password was wron
 
 from __future__ import annotations
 
+import syslog
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -16,9 +16,17 @@ from pam_totp import answer, audit, clockwatch, locks
 from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
-from pam_totp.decide import Attempt, Decision, Door, Rules, Subject, decide, wrong_password
+from pam_totp.decide import (
+    Attempt,
+    Decision,
+    Door,
+    Rules,
+    Subject,
+    decide,
+    unknown_account,
+    wrong_password,
+)
 from pam_totp.errors import PamTotpError, StoreError
-from pam_totp.event import Event
 from pam_totp.grace import ended_from
 from pam_totp.lockout import Counter
 from pam_totp.locks import TimedLock
@@ -29,7 +37,7 @@ from pam_totp.policy.values import Messages, Mfa
 from pam_totp.source import stranger
 from pam_totp.store.protocol import Change
 from pam_totp.verdict import Verdict
-from pam_totp.who import ROOT, Refused, Who, find_out
+from pam_totp.who import ROOT, Refused, Who, event_of, find_out
 
 _SLOW: Final = 10.0  # seconds, for a source that can be delayed and not locked
 
@@ -166,7 +174,7 @@ class Login:
     def _checked(self, who: Who, typed: str | None) -> Verdict:
         if answer.parse(typed) is None or typed in (who.typed, who.account):
             return self._note(who, Verdict.NO_CODE)
-        return self._stepped(who, typed or "", _unknown if who.unknown else decide)
+        return self._stepped(who, typed or "", unknown_account if who.unknown else decide)
 
     def _stepped(self, who: Who, typed: str, decision: _Decide) -> Verdict:
         """Run a decision as one step of the store, and say what came of it."""
@@ -183,7 +191,7 @@ class Login:
                 begun.update(locks.begun(who.account, who.source, subject, made, now))
             same = (made.state, made.source) == (subject.state, subject.source)
             # SECURITY: somebody's own programs could say it a million times.
-            event = None if same and who.door is Door.OWN else self._event(who, made, now)
+            event = None if same and who.door is Door.OWN else event_of(who, self._talk, made, now)
             return made, Change(made.state, made.source, event)
 
         account, source = (stranger(who.account), "") if who.unknown else (who.account, who.source)
@@ -199,10 +207,17 @@ class Login:
         return verdict
 
     def _passed(self, who: Who, detail: str = "") -> Verdict:
-        """Leave the login to the other modules.  Its event is kept where that is possible: a
-        full disk keeps nobody out who needs no code."""
-        with suppress(StoreError):
+        """Leave the login to the other modules.
+
+        Nothing was accepted here that must be durable: where its event cannot be kept, on a
+        full disk, a line says so, and nobody is kept out who needs no code.
+        """
+        try:
             return self._note(who, Verdict.NOT_NEEDED, detail)
+        except StoreError as error:
+            lost = {"event": "lost", "account": who.account, "service": who.service}
+            why = {"detail": str(error), "hint": error.hint or ""}
+            self._context.log(syslog.LOG_ERR, audit.line({**lost, **why}))
         return self._said(who, Verdict.NOT_NEEDED, detail=detail)
 
     def _note(self, who: Who, verdict: Verdict, detail: str = "") -> Verdict:
@@ -210,7 +225,7 @@ class Login:
         the grace of its address, also where this login needs no code."""
         if who.door is Door.ROOT:
             made = Decision(verdict, who.state, Counter())
-            event = replace(self._event(who, made, self._context.now()), detail=detail)
+            event = replace(event_of(who, self._talk, made, self._context.now()), detail=detail)
             source = who.source if verdict is Verdict.WRONG_PASSWORD else ""
 
             def step(subject: Subject) -> tuple[None, Change]:
@@ -227,23 +242,6 @@ class Login:
             if words:
                 self._talk.show(words)
         return verdict
-
-    def _event(self, who: Who, made: Decision, now: float) -> Event:
-        talk, named = self._talk, made.authenticator or ""
-        if who.door is Door.OWN:
-            # What a program of the person's own says of service and address is its own claim.
-            detail = "; ".join(filter(None, (f"host uid:{talk.host_uid}", detail_of(made))))
-            return Event(now, who.account, made.verdict.value, authenticator=named, detail=detail)
-        return Event(
-            now,
-            who.account,
-            made.verdict.value,
-            talk.service,
-            talk.rhost,
-            talk.tty,
-            named,
-            detail_of(made),
-        )
 
     def _said(
         self, who: Who, verdict: Verdict, made: Decision | None = None, detail: str = ""
@@ -288,8 +286,3 @@ class Login:
         except PamTotpError as error:
             self._log(Verdict.UNAVAILABLE, detail=str(error), hint=error.hint or "")
             return Verdict.UNAVAILABLE
-
-
-def _unknown(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
-    """Refuse a name that nobody has, in the time that a wrong code takes."""
-    return replace(decide(attempt, subject, rules), verdict=Verdict.UNKNOWN_ACCOUNT)

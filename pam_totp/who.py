@@ -10,8 +10,10 @@ from pam_totp import audit, grace
 from pam_totp.account import NOBODY, AccountState, Person
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
-from pam_totp.decide import Door, Rules
+from pam_totp.decide import Decision, Door, Rules
 from pam_totp.errors import PamTotpError
+from pam_totp.event import Event
+from pam_totp.outward import detail_of
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Effective, Situation, effective
 from pam_totp.policy.values import Mfa
@@ -131,3 +133,25 @@ def _ruled(
         hint = f"getent group {group}; until NSS finds it, its stricter rules hold for everybody"
         context.log(syslog.LOG_WARNING, audit.line({**line, "hint": hint}))
     return ruled
+
+
+def event_of(who: Who, talk: Conversation, made: Decision, now: float) -> Event:
+    """Return the event of a decision.
+
+    SECURITY: what a program of the person's own says of service and address is its own claim,
+    and is not kept.
+    """
+    named, detail = made.authenticator or "", detail_of(made)
+    if who.door is Door.OWN:
+        detail = "; ".join(filter(None, (f"host uid:{talk.host_uid}", detail)))
+        return Event(now, who.account, made.verdict.value, authenticator=named, detail=detail)
+    return Event(
+        now,
+        who.account,
+        made.verdict.value,
+        talk.service,
+        talk.rhost,
+        talk.tty,
+        named,
+        detail,
+    )

@@ -12,6 +12,7 @@ from pam_totp.bridge.listener import SOCKET_NAME
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.terminal import plain, with_sudo
 from pam_totp.context import Context
+from pam_totp.doctor.service import start_line
 from pam_totp.policy.values import ALL_SERVICES
 from pam_totp.stack import Tree, services_using_module
 
@@ -40,16 +41,10 @@ def _service(administrator: Administrator, world: Context) -> list[tuple[str, st
         try:
             asking.connect(os.fspath(world.config.runtime_directory / SOCKET_NAME))
         except OSError:
-            return [("the service does not run", service_command(administrator))]
+            usual = administrator.path == config.DEFAULT_PATH
+            systemd = usual and Path("/run/systemd/system").is_dir()
+            return [("the service does not run", start_line(administrator.path, systemd=systemd))]
     return []
-
-
-def service_command(administrator: Administrator) -> str:
-    """Return the line that starts the service on this machine."""
-    own = administrator.path != config.DEFAULT_PATH
-    if Path("/run/systemd/system").is_dir() and not own:
-        return "systemctl enable --now pam-totpd"
-    return f"pam-totpd --config {administrator.path} &" if own else "pam-totpd &"
 
 
 def _enrollment(administrator: Administrator, world: Context) -> list[tuple[str, str]]:

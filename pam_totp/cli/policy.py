@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -15,7 +17,7 @@ from pam_totp.cli.policy_change import Manner
 from pam_totp.cli.terminal import many
 from pam_totp.errors import PamTotpError, PolicyError
 from pam_totp.governance import Basis, Change, without
-from pam_totp.policy.document import Policy, target_of
+from pam_totp.policy.document import Policy, Target, target_of
 from pam_totp.policy.keys import KEYS
 from pam_totp.policy.paper import from_yaml, to_yaml
 
@@ -35,47 +37,48 @@ def _keys() -> str:
     return "\n".join(("\b", "Keys:", *rows))
 
 
-def _targets(command: _F) -> _F:
-    """Add the options that say whom and where a rule is for."""
-    for option in (
-        click.option(
-            "--from", "network", metavar="NETWORK", help="Logins from there: 192.0.2.0/24."
-        ),
-        click.option("--service", metavar="SERVICE", help="Logins at this PAM service."),
-        click.option("--group", metavar="GROUP", help="The members of this group."),
-        click.option("--user", metavar="USER", help="This user."),
-    ):
-        command = option(command)
-    return command
+def _target(command: _F) -> _F:
+    """Give a command the target that its options say: whom and where a rule is for."""
+
+    @click.option("--user", metavar="USER", help="This user.")
+    @click.option("--group", metavar="GROUP", help="The members of this group.")
+    @click.option("--service", metavar="SERVICE", help="Logins at this PAM service.")
+    @click.option("--from", "network", metavar="NETWORK", help="Logins from there: 192.0.2.0/24.")
+    @functools.wraps(command)
+    def with_target(
+        *words: Any,
+        user: str | None,
+        group: str | None,
+        service: str | None,
+        network: str | None,
+        **more: Any,
+    ) -> Any:
+        typed = target_of(user=user, group=group, service=service, network=network)
+        return command(*words, typed=typed, **more)
+
+    return cast("_F", with_target)
 
 
 def _manner(command: _F) -> _F:
-    """Add the options that say how a change is made."""
-    for option in (
-        click.option("--note", default="", metavar="TEXT", help="Why, for those who look later."),
-        click.option("--force", is_flag=True, help="Even if it locks administrators out."),
-        click.option("--yes", is_flag=True, help="Do not ask."),
-    ):
-        command = option(command)
-    return command
+    """Give a command the manner that its options say: how a change is made."""
+
+    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @click.option("--force", is_flag=True, help="Even if it locks administrators out.")
+    @click.option("--note", default="", metavar="TEXT", help="Why, for those who look later.")
+    @functools.wraps(command)
+    def with_manner(*words: Any, yes: bool, force: bool, note: str, **more: Any) -> Any:
+        return command(*words, manner=Manner(yes=yes, force=force, note=note), **more)
+
+    return cast("_F", with_manner)
 
 
 @policy.command("set", short_help="Set keys of a rule.", epilog=_keys())
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
-@_targets
+@_target
 @_manner
 @click.pass_obj
-def set_(  # noqa: PLR0913 -- one parameter for each option
-    administrator: Administrator,
-    pairs: tuple[str, ...],
-    *,
-    user: str | None,
-    group: str | None,
-    service: str | None,
-    network: str | None,
-    yes: bool,
-    force: bool,
-    note: str,
+def set_(
+    administrator: Administrator, pairs: tuple[str, ...], *, typed: Target, manner: Manner
 ) -> None:
     """Set keys of the rule for everybody, or for whom and where the options say.
 
@@ -84,10 +87,8 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
     """
     words = _words(pairs)
     world = administrator.context()
-    typed = target_of(user=user, group=group, service=service, network=network)
     with policy_change.offering_force():
-        target = policy_change.named_by_nss(world, typed, force=force)
-    manner = Manner(yes=yes, force=force, note=note)
+        target = policy_change.named_by_nss(world, typed, force=manner.force)
     change = governance.proposed(world.store, lambda old: old.setting(target, words))
     policy_change.make(administrator, world, manner, change)
     if "mfa" in words and not change.worth_keeping:
@@ -96,27 +97,16 @@ def set_(  # noqa: PLR0913 -- one parameter for each option
 
 @policy.command(short_help="Leave keys to what is less specific.")
 @click.argument("names", metavar="[KEY]...", nargs=-1)
-@_targets
+@_target
 @_manner
 @click.pass_obj
-def unset(  # noqa: PLR0913 -- one parameter for each option
-    administrator: Administrator,
-    names: tuple[str, ...],
-    *,
-    user: str | None,
-    group: str | None,
-    service: str | None,
-    network: str | None,
-    yes: bool,
-    force: bool,
-    note: str,
+def unset(
+    administrator: Administrator, names: tuple[str, ...], *, typed: Target, manner: Manner
 ) -> None:
     """Leave keys to what is less specific; all of the rule's, if none is named."""
     world = administrator.context()
     # A rule for a name that is gone must go too.
-    typed = target_of(user=user, group=group, service=service, network=network)
     target = policy_change.named_by_nss(world, typed, force=True)
-    manner = Manner(yes=yes, force=force, note=note)
     change = governance.proposed(world.store, lambda old: without(old, target, names))
     policy_change.make(administrator, world, manner, change)
 
@@ -189,9 +179,9 @@ def check(administrator: Administrator, file: str | None) -> None:
 @policy.command(short_help="Edit all rules at once, in an editor.")
 @_manner
 @click.pass_obj
-def edit(administrator: Administrator, *, yes: bool, force: bool, note: str) -> None:
+def edit(administrator: Administrator, *, manner: Manner) -> None:
     """Edit the policy in $VISUAL or $EDITOR; it is asked before the result is in force."""
-    world, manner = administrator.context(), Manner(yes=yes, force=force, note=note)
+    world, force = administrator.context(), manner.force
     found = governance.basis(world.store)
 
     def tried(new: Policy) -> Change:
@@ -226,12 +216,10 @@ def history(administrator: Administrator, *, as_json: bool) -> None:
 @click.argument("version", metavar="VERSION", type=click.IntRange(1))
 @_manner
 @click.pass_obj
-def revert(
-    administrator: Administrator, version: int, *, yes: bool, force: bool, note: str
-) -> None:
+def revert(administrator: Administrator, version: int, *, manner: Manner) -> None:
     """Put a version of the policy in force again; `history` shows their numbers."""
     world = administrator.context()
-    manner = Manner(yes=yes, force=force, note=note or f"back to version {version}")
+    manner = replace(manner, note=manner.note or f"back to version {version}")
     change = governance.proposed(world.store, lambda _: governance.version(world.store, version))
     policy_change.make(administrator, world, manner, change)
 

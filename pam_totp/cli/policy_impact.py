@@ -153,8 +153,8 @@ def _dangers(seen: Outlook) -> Iterator[tuple[str, str]]:
         enrolled = any(one.enrolled for one in seen.people if one.name == author)
         why = "your authenticators cannot be used" if enrolled else "you have not enrolled"
         where = ", ".join(filter(None, (*at_once[0].services, at_once[0].place.words)))
-        todo = f"pam-totp {'status' if enrolled else 'enroll'} {shlex.quote(author)}"
-        yield f"this would refuse you, {author}, at {where}: {why}", todo
+        what_next = f"pam-totp {'status' if enrolled else 'enroll'} {shlex.quote(author)}"
+        yield f"this would refuse you, {author}, at {where}: {why}", what_next
     if seen.impact.shut:
         them = names([one.name for one in seen.people if one.administrator])
         where = ", ".join(seen.impact.shut)

@@ -114,8 +114,16 @@ def _asked(path: Path) -> bytes:
             raise TimeoutError from full
 
 
+def start_line(configuration: Path, *, systemd: bool) -> str:
+    """Return the line that starts the service that goes by `configuration`."""
+    if systemd:
+        return "systemctl enable --now pam-totpd"
+    own = configuration != config.DEFAULT_PATH
+    return f"pam-totpd --config {configuration} &" if own else "pam-totpd &"
+
+
 def _start(machine: Machine) -> str:
-    return "systemctl enable --now pam-totpd" if machine.systemd else _by_hand(machine)
+    return start_line(machine.configuration, systemd=machine.systemd)
 
 
 def _restart(machine: Machine) -> str:
@@ -125,8 +133,7 @@ def _restart(machine: Machine) -> str:
 
 
 def _by_hand(machine: Machine) -> str:
-    own = machine.configuration != config.DEFAULT_PATH
-    return f"pam-totpd --config {machine.configuration} &" if own else "pam-totpd &"
+    return start_line(machine.configuration, systemd=False)
 
 
 def _process(machine: Machine) -> str:

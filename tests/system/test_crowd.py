@@ -61,7 +61,7 @@ def test_a_crowd_of_su(people: Callable[[], Person], person: Person, journal: Jo
         assert is_refused(sudo(crowd), crowd.password)
         line = journal.wait_for("too many at once")
         assert f"uid=0, started by uid={crowd.uid})" in line
-        assert login_at_the_console(person)
+        assert become.login_at_the_console(person)
         assert host.login(STACK, person.name, code=person.fresh_code()).result == SUCCESS
         with waits(su(other, person), person.password) as terminal:
             terminal.types(person.fresh_code())
@@ -69,18 +69,6 @@ def test_a_crowd_of_su(people: Callable[[], Person], person: Person, journal: Jo
         last.close()
         wait_for(lambda: not is_refused(su(crowd, person), person.password), "room for one more")
     assert person.failures == 0
-
-
-def login_at_the_console(person: Person) -> bool:
-    """Log in at the console with password and code; tell whether the shell came."""
-    with Terminal("login") as console:
-        console.answers("login: ", person.name, hidden=False)
-        console.gives_password(person.password)
-        console.gives_code(person.fresh_code())
-        console.sees("$ ")
-        console.types(f"echo {INSIDE}; exit")
-        console.sees(f"\n{INSIDE}")
-        return console.ends() == 0
 
 
 @pytest.fixture

@@ -30,14 +30,7 @@ def sudoer(person: Person) -> Iterator[Person]:
 
 def test_login(person: Person, journal: Journal) -> None:
     """The console's login asks for password and code, and starts the shell."""
-    with Terminal("login") as console:
-        console.answers("login: ", person.name, hidden=False)
-        console.gives_password(person.password)
-        console.gives_code(person.fresh_code())
-        console.sees("$ ")
-        console.types(f"echo {INSIDE}; exit")
-        console.sees(f"\n{INSIDE}")
-        assert console.ends() == 0
+    assert become.login_at_the_console(person)
     assert journal.wait_for("verdict=accepted").fields["service"] == "login"
     assert journal.verdicts(person.name) == ["accepted"]
 

@@ -6,12 +6,11 @@ import json
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.system.lab import host
+from tests.system.lab import become, host
 from tests.system.lab.host import AUTH_ERR, SUCCESS
 from tests.system.lab.journal import Journal
 from tests.system.lab.machine import run
@@ -115,22 +114,20 @@ def test_a_group_must(newcomer: Person, people: Callable[[], Person]) -> None:
 def test_from_an_ssh_session(person: Person, newcomer: Person) -> None:
     """An administrator who comes by SSH and sudo is kept from locking himself out, and what he
     does is kept with his name and address."""
-    rule = Path("/etc/sudoers.d/policy-lab")
-    rule.write_text(f"{newcomer.name} ALL=(ALL) NOPASSWD: ALL\n")
-    rule.chmod(0o440)
     line = f"policy set mfa=required --user {newcomer.name} --yes"
-    try:
-        with Sshd() as sshd, sshd.client(newcomer.name, command="echo ready; exec sh") as client:
-            client.gives_password(newcomer.password)
-            client.sees("ready")
-            client.types(f"sudo {COMMAND} {line}")
-            client.sees(f"this would refuse you, {newcomer.name}, at ")
-            client.sees("or, all the same, with --force")
-            is_let_in(newcomer)
-            client.types(f"sudo {COMMAND} {line} --force --note exercise")
-            client.sees("in force from the next login on")
-    finally:
-        rule.unlink()
+    with (
+        become.trusted_sudoer(newcomer),
+        Sshd() as sshd,
+        sshd.client(newcomer.name, command="echo ready; exec sh") as client,
+    ):
+        client.gives_password(newcomer.password)
+        client.sees("ready")
+        client.types(f"sudo {COMMAND} {line}")
+        client.sees(f"this would refuse you, {newcomer.name}, at ")
+        client.sees("or, all the same, with --force")
+        is_let_in(newcomer)
+        client.types(f"sudo {COMMAND} {line} --force --note exercise")
+        client.sees("in force from the next login on")
     is_refused(newcomer)
     newest = ask_pam_totp("policy", "history")[0]
     assert (newest["actor"], newest["origin"]) == (newcomer.name, "127.0.0.1")

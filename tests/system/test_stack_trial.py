@@ -5,26 +5,25 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.system.lab import debian, systemd
+from tests.system.lab import become, systemd
 from tests.system.lab.machine import (
     DROP_IN,
     ENABLE,
     OFF,
-    RELOADED,
     STACK,
     TRIAL,
     asks_for_a_code,
     asks_for_no_code,
     run,
+    session,
+    turned_off,
 )
 from tests.system.lab.person import Person
 from tests.system.lab.product import COMMAND, pam_totp
 from tests.system.lab.ssh import Sshd
-from tests.system.lab.terminal import Terminal
 from tests.system.lab.wait import wait_for
 
 CONFIRM = f"sudo {COMMAND} stack confirm"
@@ -34,34 +33,15 @@ TRY = f"sudo {COMMAND} {' '.join(ENABLE)} --try"
 @pytest.fixture
 def sshd(service: object) -> Iterator[Sshd]:
     """An sshd that asks for no code, and reads its settings anew when told."""
-    subprocess.run(["ssh-keygen", "-A"], check=True, stdout=subprocess.DEVNULL)
-    with debian.kept():
-        pam_totp("stack", "disable", "--all")
-        with Sshd("sshd", None, RELOADED) as sshd:
-            yield sshd
-        subprocess.run([OFF, "--all"], check=True, stdout=subprocess.DEVNULL)
+    with turned_off() as sshd:
+        yield sshd
 
 
 @pytest.fixture
 def admin(person: Person) -> Iterator[Person]:
     """Somebody enrolled who may do everything by sudo."""
-    rule = Path("/etc/sudoers.d/lab")
-    rule.write_text(f"{person.name} ALL=(ALL) NOPASSWD: ALL\n")
-    rule.chmod(0o440)
-    yield person
-    rule.unlink()
-
-
-def shell(sshd: Sshd, person: Person, *, code: bool) -> Terminal:
-    """Open a session, and wait until it is there."""
-    command = "echo ready; exec sh"
-    methods = "keyboard-interactive" if code else "password"
-    terminal = sshd.client(person.name, methods=methods, command=command)
-    terminal.gives_password(person.password)
-    if code:
-        terminal.gives_code(person.fresh_code())
-    terminal.sees("ready")
-    return terminal
+    with become.trusted_sudoer(person):
+        yield person
 
 
 def is_put_back() -> None:
@@ -75,7 +55,7 @@ def test_runs_out(sshd: Sshd, admin: Person) -> None:
     """A trial that nobody confirms puts everything back, though the session that started it
     was cut off."""
     before = STACK.read_bytes()
-    with shell(sshd, admin, code=False) as first:
+    with session(sshd, admin, code=False) as first:
         first.types(f"{TRY} 5s")
         first.sees("on trial until")
         first.signals(signal.SIGKILL)
@@ -88,7 +68,7 @@ def test_runs_out(sshd: Sshd, admin: Person) -> None:
 def test_is_confirmed_by_a_second_login(sshd: Sshd, admin: Person) -> None:
     """The session that started the trial cannot confirm it, nor can one from before it; one
     that came since can, and then it stays."""
-    with shell(sshd, admin, code=False) as older, shell(sshd, admin, code=False) as first:
+    with session(sshd, admin, code=False) as older, session(sshd, admin, code=False) as first:
         first.types(f"{TRY} 10m")
         first.sees("on trial until")
         first.types(CONFIRM)
@@ -96,7 +76,7 @@ def test_is_confirmed_by_a_second_login(sshd: Sshd, admin: Person) -> None:
         older.types(CONFIRM)
         older.sees("this session is older than the trial")
         assert TRIAL.exists()
-        with shell(sshd, admin, code=True) as second:
+        with session(sshd, admin, code=True) as second:
             second.types(CONFIRM)
             second.sees("confirmed, and stays")
     assert not TRIAL.exists()

@@ -7,6 +7,7 @@ import pytest
 
 from pam_totp import administration
 from pam_totp.account import Person
+from pam_totp.errors import StoreError
 from pam_totp.lockout import Counter
 from pam_totp.verdict import Verdict
 from tests.unit.world import ALICE, BOB, CODE_PROMPT, NOON, OFFICE, PASSWORD_PROMPT, Talk, World
@@ -249,3 +250,18 @@ def test_services_in_any_case(world: World, service: str) -> None:
     """A service is named in whichever case the host writes it."""
     phone = world.enroll()
     assert world.check(phone.code(NOON), service=service) is Verdict.ACCEPTED
+
+
+def test_an_event_that_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who needs no code is not kept out by a store that cannot be written, and a line says what
+    to do; who needs one is."""
+    world.enroll(BOB)
+
+    def full(*_: object) -> None:
+        raise StoreError("state.db: database or disk is full", hint="make room")
+
+    monkeypatch.setattr(world.store, "step", full)
+    assert world.login(Talk("alice")).check() is Verdict.NOT_NEEDED
+    lost = 'event=lost account=alice service=sshd detail="state.db: database or disk is full"'
+    assert world.lines[0] == f'{lost} hint="make room"'
+    assert world.check("123456", "bob") is Verdict.UNAVAILABLE

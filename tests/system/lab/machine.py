@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
+from tests.system.lab import debian
+from tests.system.lab.person import Person
+from tests.system.lab.product import pam_totp
 from tests.system.lab.ssh import Sshd, is_in, is_refused
-from tests.system.lab.terminal import CODE
+from tests.system.lab.terminal import CODE, Terminal
 from tests.system.lab.wait import DEADLINE
 
 DROP_IN: Final = Path("/etc/ssh/sshd_config.d/50-pam-totp.conf")
@@ -37,6 +42,29 @@ def run(*words: str, text: str | None = None) -> subprocess.CompletedProcess[str
     return subprocess.run(
         words, check=False, text=True, capture_output=True, timeout=DEADLINE, **given
     )
+
+
+@contextmanager
+def turned_off() -> Iterator[Sshd]:
+    """An sshd that asks for no code, and reads its settings anew when told; all is as before
+    at the end."""
+    run("ssh-keygen", "-A")
+    with debian.kept():
+        pam_totp("stack", "disable", "--all")
+        with Sshd("sshd", None, RELOADED) as sshd:
+            yield sshd
+        assert run(OFF, "--all").returncode == 0
+
+
+def session(sshd: Sshd, person: Person, *, code: bool) -> Terminal:
+    """Open a session, and wait until it is there."""
+    methods = "keyboard-interactive" if code else "password"
+    terminal = sshd.client(person.name, methods=methods, command="echo ready; exec sh")
+    terminal.gives_password(person.password)
+    if code:
+        terminal.gives_code(person.fresh_code())
+    terminal.sees("ready")
+    return terminal
 
 
 def with_code(sshd: Sshd, person: Someone) -> None:
