@@ -166,3 +166,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.hint == "pam-totp setup"
     with pytest.raises(ConfigError, match=str(tmp_path)):
         config.load(tmp_path)
+
+
+def test_what_was_found_is_said() -> None:
+    """An error names the file, the option, the expected form, and what stands there, cut."""
+    with pytest.raises(ConfigError) as caught:
+        config.parse("fail-delay: soon", "f.yaml")
+    assert str(caught.value) == (
+        "f.yaml: fail-delay: expected a number of seconds, 0 to 60, found 'soon'"
+    )
+    with pytest.raises(ConfigError) as caught:
+        config.parse(f"data-directory: {'x' * 500}", "f.yaml")
+    assert str(caught.value).endswith(f"found '{'x' * 80}'")

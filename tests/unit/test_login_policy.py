@@ -265,3 +265,30 @@ def test_an_event_that_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) ->
     lost = 'event=lost account=alice service=sshd detail="state.db: database or disk is full"'
     assert world.lines[0] == f'{lost} hint="make room"'
     assert world.check("123456", "bob") is Verdict.UNAVAILABLE
+
+
+@pytest.mark.parametrize("kind", ["codes", "own door", "address", "administrator", "hard stop"])
+def test_unlock_lifts_each_kind(world: World, kind: str) -> None:
+    """`unlock` lifts every kind of lock of one account, and none of another's."""
+    phones = {"alice": world.enroll(), "bob": world.enroll(BOB)}
+    people = {"alice": ALICE, "bob": BOB}
+    if kind == "hard stop":
+        world.sets("hard-stop=10", "lockout-failures=100")
+
+    def door(name: str) -> dict[str, int]:
+        return {"host_uid": people[name].uid} if kind == "own door" else {}
+
+    for name, phone in phones.items():
+        if kind == "administrator":
+            administration.lock(world.store, name, NOON, "root")
+        elif kind == "address":
+            for _ in range(5):
+                world.login(Talk(name, [(CODE_PROMPT, "1")])).wrong_password()
+        else:
+            for code in phone.wrong(NOON, 10):
+                world.check(code, name, **door(name))
+    locks = {Verdict.LOCKED, Verdict.LOCKED_SOURCE, Verdict.LOCKED_BY_ADMINISTRATOR}
+    assert world.check(phones["alice"].code(NOON), **door("alice")) in locks
+    administration.unlock(world.store, "alice", NOON, "root")
+    assert world.check(phones["alice"].code(NOON), **door("alice")) is Verdict.ACCEPTED
+    assert world.check(phones["bob"].code(NOON), "bob", **door("bob")) in locks
