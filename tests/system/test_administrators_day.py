@@ -165,7 +165,7 @@ def finds_out_why_and_unlocks(sshd: Sshd, admin: Person, newcomer: Person) -> No
     is_kept_out(sshd, newcomer, newcomer.fresh_code())
     assert "until" in does(f"status {newcomer.name}")
     why = does(f"events {newcomer.name}")
-    assert why.count("wrong code") == 5
+    assert why.count("wrong code, counted") == 5
     assert "locked" in why.splitlines()[-1]
     assert "127.0.0.1" in why
     does(f"unlock {newcomer.name}")
