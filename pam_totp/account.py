@@ -61,12 +61,29 @@ class AuthenticatorState:
     """What logins leave behind: the last accepted step (RFC 6238 5.2: a code is accepted
     once), by how many steps an administrator has set its window off (`resync`), when it was
     last used, and `drift`: how many seconds off the device's clock was when its code was last
-    refused for that alone (negative: slow)."""
+    refused for that alone (negative: slow).
+
+    For HOTP the step is the counter.  `confirmed` is False from an enrollment without a code
+    until a code is accepted; only then may the secret be shown again.
+    """
 
     last_step: int = -1
     offset: int = 0
     last_used: int | None = None
     drift: int | None = None
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A word that lets somebody enroll once: its salted hash, when and by whom it was given
+    out, and until when it is good (UTC seconds)."""
+
+    digest: str
+    salt: str
+    at: int
+    until: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,7 @@ class AccountState:
     `enrolled` is the version of the credentials that count, None while nobody has enrolled:
     enrollment is this fact and not the presence of a file.  `version` is the last one given
     out; where it is above `enrolled`, an enrollment is under way or was cut short.
+    `only_invited` says that the next enrollment wants an invitation whatever the policy says.
     """
 
     enrolled: int | None = None
@@ -98,6 +116,8 @@ class AccountState:
     lock: AdministratorLock | None = None
     # Where a code was accepted, in UTC seconds (pam_totp.grace)
     trusted: Mapping[str, float] = field(default_factory=dict)
+    invitation: Invitation | None = None
+    only_invited: bool = False
 
     @property
     def last_used(self) -> int | None:

@@ -18,9 +18,10 @@ from pam_totp.account import (
     Authenticator,
     AuthenticatorState,
     Credentials,
+    Invitation,
 )
 from pam_totp.decide import Rules
-from pam_totp.errors import StoreDamaged
+from pam_totp.errors import EnrollmentError, StoreDamaged
 from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.lockout import Counter, Limits, WrongCodes
 from pam_totp.otp import Parameters, step_at
@@ -137,14 +138,66 @@ def unlock(store: Store, account: str, now: float, by: str, *, origin: Origin = 
     return event
 
 
-def reset(store: Store, account: str, now: float, by: str, *, origin: Origin = NOWHERE) -> Event:
-    """Remove the account's authenticators and recovery codes; locks and counters stay."""
+def reset(  # noqa: PLR0913 -- who, whom, when, with what and from where
+    store: Store,
+    account: str,
+    now: float,
+    by: str,
+    invitation: Invitation | None = None,
+    *,
+    origin: Origin = NOWHERE,
+) -> Event:
+    """Remove the account's authenticators and recovery codes; locks and counters stay.
+
+    The next enrollment wants an invitation whatever the policy says, because somebody else may
+    know the password; `invitation` is the one that is good for it.
+    """
     event = Event(now, account, "reset", actor=by).of(origin)
 
     def forgotten(state: AccountState) -> tuple[AccountState, Event]:
-        return replace(grace.ended(state), authenticators={}, spent=frozenset()), event
+        bare = replace(grace.ended(state), authenticators={}, spent=frozenset())
+        return replace(bare, invitation=invitation, only_invited=True), event
 
     store.remove_credentials(account, forgotten)
+    return event
+
+
+def invite(
+    store: Store,
+    account: str,
+    given: Invitation,
+    *,
+    again: bool = False,
+    origin: Origin = NOWHERE,
+) -> Event:
+    """Keep an invitation in place of an earlier one, durably, and return the event of it.
+
+    Raises EnrollmentError for somebody who has enrolled, unless `again`.
+    """
+    event = Event(given.at, account, "invited", actor=given.by).of(origin)
+
+    def changed(state: AccountState) -> tuple[AccountState, Event]:
+        if state.enrolled is not None and not again:
+            raise EnrollmentError(
+                f"{account} has enrolled and needs no invitation",
+                hint=f"pam-totp reset {account}, if the phone is gone: that gives one out too",
+            )
+        return replace(state, invitation=given), event
+
+    store.change_state(account, changed)
+    return event
+
+
+def withdraw(store: Store, account: str, now: float, by: str, *, origin: Origin = NOWHERE) -> Event:
+    """Make the account's invitation void.  Raises EnrollmentError where there is none."""
+    event = Event(now, account, "uninvited", actor=by).of(origin)
+
+    def changed(state: AccountState) -> tuple[AccountState, Event]:
+        if state.invitation is None:
+            raise EnrollmentError(f"{account} has no invitation", hint=f"pam-totp status {account}")
+        return replace(state, invitation=None), event
+
+    store.change_state(account, changed)
     return event
 
 

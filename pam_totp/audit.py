@@ -32,6 +32,7 @@ def act(event: Event) -> str:
             "act": event.what,
             "account": event.account,
             "by": event.actor,
+            "service": event.service,
             "from": event.rhost,
             "tty": event.tty,
             "authenticator": event.authenticator,

@@ -18,17 +18,26 @@ _LONGEST_NAME: Final = 40
 Random = Callable[[int], bytes]
 
 
-def new(name: str, parameters: Parameters, now: float, random: Random) -> Authenticator:
-    """Return an authenticator with a fresh secret.
+def new(
+    name: str, parameters: Parameters, now: float, random: Random, *, secret: Secret | None = None
+) -> Authenticator:
+    """Return an authenticator with a fresh secret, or a token's own.
 
     Raises EnrollmentError for a name that cannot be one.
     """
+    kept = secret or Secret(random(SECRET_BYTES))
+    return Authenticator(random(4).hex(), checked_name(name), kept, parameters, int(now))
+
+
+def checked_name(name: str) -> str:
+    """Return a name as it is kept.  Raises EnrollmentError for one that cannot be one."""
     if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise EnrollmentError(
-            f"{name!r} cannot be an authenticator's name: 1 to {_LONGEST_NAME} printable characters"
+            f"{name!r} cannot be an authenticator's name: "
+            f"1 to {_LONGEST_NAME} printable characters",
+            hint="choose another name, such as phone or tablet",
         )
-    secret = Secret(random(SECRET_BYTES))
-    return Authenticator(random(4).hex(), name.strip(), secret, parameters, int(now))
+    return name.strip()
 
 
 def base32(secret: Secret) -> str:

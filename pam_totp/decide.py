@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from pam_totp import grace, matching
+from pam_totp import grace, invitation, matching
 from pam_totp.account import (
     AccountState,
     AdministratorLock,
@@ -119,6 +119,35 @@ def unknown_account(attempt: Attempt, subject: Subject, rules: Rules) -> Decisio
     return replace(decide(attempt, subject, rules), verdict=Verdict.UNKNOWN_ACCOUNT)
 
 
+def invited(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
+    """Return whether that is the account's invitation, and what to remember: a wrong one counts
+    as a wrong code does, but not towards the hard stop.
+
+    A right one stays as it is: enrollment spends it, in the step that keeps what was enrolled.
+    """
+    state, kept = subject.state, subject.state.invitation
+    right = invitation.matches(kept, attempt.answer.text)
+    locked_by = standing(attempt, subject)
+    if locked_by is not None:
+        return Decision(locked_by, state, subject.source)
+    if right and kept is not None:
+        over = attempt.now >= kept.until
+        verdict = Verdict.EXPIRED_INVITATION if over else Verdict.INVITED
+        return Decision(verdict, state, subject.source)
+    if _counter(state, attempt.door).knows(attempt.fingerprint, attempt.now, rules.limits):
+        return Decision(Verdict.WRONG_INVITATION, state, subject.source)
+    return _failed(Verdict.WRONG_INVITATION, attempt, subject, rules)
+
+
+def standing(attempt: Attempt, subject: Subject) -> Verdict | None:
+    """Return the lock that refuses this attempt whatever else is right, if any."""
+    if subject.state.lock is not None:
+        return Verdict.LOCKED_BY_ADMINISTRATOR
+    if _held(subject.state, attempt):
+        return Verdict.LOCKED
+    return Verdict.LOCKED_SOURCE if subject.source.locked(attempt.now) else None
+
+
 def wrong_password(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     """Return what to remember of a wrong password: it counts as `rules.scope` says, never
     towards the hard stop, and ends the grace of its address.  The code is not looked at."""
@@ -156,16 +185,14 @@ def _held(state: AccountState, attempt: Attempt) -> bool:
 
 def _standing(attempt: Attempt, subject: Subject) -> Verdict | None:
     """Return the reason to refuse whatever the code may be."""
-    state, now = subject.state, attempt.now
+    state = subject.state
     if state.lock is not None:
         return Verdict.LOCKED_BY_ADMINISTRATOR
     if state.enrolled is None or subject.credentials is None:
         return Verdict.NOT_ENROLLED
     if attempt.person is None or attempt.person.uid != subject.credentials.uid:
         return Verdict.OTHER_UID
-    if _held(state, attempt):
-        return Verdict.LOCKED
-    return Verdict.LOCKED_SOURCE if subject.source.locked(now) else None
+    return standing(attempt, subject)
 
 
 def _told(made: Decision, drift: Drift | None) -> Decision:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pam_totp import authenticator as authenticators
-from pam_totp import matching, recovery
+from pam_totp import invitation, matching, recovery
 from pam_totp.account import (
     NOBODY,
     AccountState,
@@ -21,9 +22,12 @@ from pam_totp.decide import Subject
 from pam_totp.errors import EnrollmentError
 from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.otp import Parameters
+from pam_totp.policy.keys import BY_NAME
+from pam_totp.secret import Secret
 from pam_totp.store.protocol import CredentialsChange, Store
 
-_STANDARD = Parameters()
+LIMIT: Final[int] = BY_NAME["authenticators"].default  # authenticators of an account
+TRIES: Final = 3  # codes that may be typed before an enrollment is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +35,61 @@ class Draft:
     """An enrollment that is shown and not yet kept: abandoned, it leaves nothing.
 
     `recovery_codes` are in their printed form, for the only time; none where the account has
-    them already.
+    them already.  `version` is the account's when it was drafted, `replaces` the id of the
+    authenticator whose place it takes, `counter` the next one of an HOTP token.  `word` is the
+    invitation that was presented, which must still be good when the draft is kept.
     """
 
     person: Person
     authenticator: Authenticator
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
+    version: int = 0
+    replaces: str = ""
+    counter: int = 0
+    word: str = field(default="", repr=False)
 
 
-def draft(
-    store: Store, person: Person, name: str, now: float, parameters: Parameters = _STANDARD
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What kind of authenticator: `secret` is a token's own, None for a new one; `counter` is
+    where an HOTP token stands."""
+
+    parameters: Parameters = Parameters()
+    secret: Secret | None = None
+    counter: int = 0
+
+
+_USUAL: Final = Wanted()
+
+
+def draft(  # noqa: PLR0913 -- whose, what, when, and what bounds it
+    store: Store,
+    person: Person,
+    name: str,
+    now: float,
+    wanted: Wanted = _USUAL,
+    *,
+    limit: int = LIMIT,
+    replacing: str = "",
+    word: str = "",
 ) -> Draft:
-    """Return a new draft for `person`.  Raises EnrollmentError if the name is taken."""
-    _check_name(store.credentials(person.name), person, name)
-    new = authenticators.new(name, parameters, now, os.urandom)
-    first = store.look(person.name).enrolled is None
-    codes = tuple(recovery.generate(secrets.choice) for _ in range(recovery.HOW_MANY * first))
-    return Draft(person, new, codes)
+    """Return a new draft for `person`; `replacing` names the authenticator that will go.
+
+    Raises EnrollmentError if the name is taken, or if the account has as many as `limit`.
+    """
+    state, credentials = store.look(person.name), store.credentials(person.name)
+    new = authenticators.new(name, wanted.parameters, now, os.urandom, secret=wanted.secret)
+    codes = _new_codes() if state.enrolled is None else ()
+    gone = _replaced(credentials, person, replacing)
+    drafted = Draft(person, new, codes, state.version, gone, wanted.counter, word)
+    _check(credentials, drafted, limit)
+    return drafted
 
 
 def proves(drafted: Draft, typed: str, now: float, window: int = 1) -> int | None:
     """Return the time step whose code was typed, or None if it is none of the current ones."""
     answer = parse(typed) or Answer("")
-    found = matching.match(answer, _alone(drafted), NOBODY, now, window)
+    found = matching.match(answer, _alone(drafted), _started(NOBODY, drafted, None), now, window)
     return max((step for _, step in found.steps), default=None)
 
 
@@ -71,66 +107,130 @@ def keep(  # noqa: PLR0913 -- who, what, when and from where
     by: str,
     step: int | None = None,
     *,
+    limit: int = LIMIT,
     origin: Origin = NOWHERE,
+    service: str = "",
 ) -> Event:
     """Enroll the draft, durably, and return the event that was kept of it.
 
-    `step` is what `proves` returned: the code that proved the authenticator is spent by it; None
-    enrolls without a proof.
+    `by` is the administrator who does it, "" for the person in `service`.  `step` is what
+    `proves` returned: the code that proved the authenticator is spent by it; None enrolls
+    without a proof.
 
-    Raises EnrollmentError if another enrollment was quicker.
+    Raises EnrollmentError if another enrollment was quicker, or the invitation is good no more.
     """
-    person, new = drafted.person, drafted.authenticator
-    done = Event(now, person.name, "enrolled", authenticator=new.name, actor=by)
-    event = done.of(origin)
+    done = Event(now, drafted.person.name, "", service, actor=by).of(origin)
+    events: list[Event] = []
 
     def change(subject: Subject) -> CredentialsChange:
-        _check_name(subject.credentials, person, new.name)
-        if drafted.recovery_codes and subject.credentials is not None:
-            raise EnrollmentError(
-                f"{person.name} was enrolled by somebody else in the meantime",
-                hint=f"pam-totp status {person.name}",
-            )
-        return CredentialsChange(
-            _extended(subject.credentials, drafted),
-            lambda state: _started(state, drafted, step),
-            event,
-        )
+        made = change_of(subject, drafted, step, done, limit)
+        events[:] = [made.event] if made.event else []
+        return made
 
-    store.change_credentials(person.name, change)
-    return event
+    store.change_credentials(drafted.person.name, change)
+    return events[0]
+
+
+def change_of(
+    subject: Subject, drafted: Draft, step: int | None, done: Event, limit: int = LIMIT
+) -> CredentialsChange:
+    """Return what keeping the draft changes.  `done` says who did it when and where.
+
+    Raises EnrollmentError as `keep` does.
+    """
+    known = subject.credentials
+    _check(known, drafted, limit)
+    if drafted.recovery_codes and subject.state.version != drafted.version:
+        raise EnrollmentError(
+            f"{drafted.person.name} was enrolled or reset by somebody else in the meantime",
+            hint=f"pam-totp status {drafted.person.name}",
+        )
+    _check_word(subject.state, drafted, done.at)
+    what, detail = "enrolled" if known is None else "authenticator-added", ""
+    if known is not None and drafted.replaces:
+        what = "authenticator-replaced"
+        detail = ", ".join(a.name for a in known.authenticators if a.id == drafted.replaces)
+    return CredentialsChange(
+        _extended(known, drafted),
+        lambda state: _started(state, drafted, step),
+        replace(done, what=what, authenticator=drafted.authenticator.name, detail=detail),
+    )
+
+
+def _new_codes() -> tuple[str, ...]:
+    return tuple(recovery.generate(secrets.choice) for _ in range(recovery.HOW_MANY))
 
 
 def _alone(drafted: Draft) -> Credentials:
     return Credentials(drafted.person.uid, (drafted.authenticator,))
 
 
-def _check_name(credentials: Credentials | None, person: Person, name: str) -> None:
-    if credentials is not None and credentials.uid != person.uid:
+def _replaced(credentials: Credentials | None, person: Person, name: str) -> str:
+    """Return the id of the authenticator that is to be replaced, "" for none."""
+    if not name:
+        return ""
+    old = credentials.named(name) if credentials else None
+    if old is None:
+        raise EnrollmentError(
+            f"{person.name} has no authenticator called {name!r}",
+            hint=f"pam-totp authenticator list {person.name}",
+        )
+    return old.id
+
+
+def _check(credentials: Credentials | None, drafted: Draft, limit: int) -> None:
+    """Raise EnrollmentError unless the draft can be added to what there is."""
+    person, name = drafted.person, drafted.authenticator.name
+    if credentials is None:
+        return
+    if credentials.uid != person.uid:
         raise EnrollmentError(
             f"{person.name} was enrolled by uid {credentials.uid} and is now uid {person.uid}",
             hint=f"pam-totp reset {person.name}",
         )
-    if credentials is not None and credentials.named(name.strip()):
+    staying = [a for a in credentials.authenticators if a.id != drafted.replaces]
+    if drafted.replaces and len(staying) == len(credentials.authenticators):
+        raise EnrollmentError(
+            f"the authenticator of {person.name} that was to be replaced is gone",
+            hint=f"pam-totp authenticator list {person.name}",
+        )
+    if any(a.name == name for a in staying):
         raise EnrollmentError(
             f"{person.name} has an authenticator called {name!r} already",
-            hint=f"pam-totp enroll {person.name} --name ANOTHER, "
-            f"or pam-totp reset {person.name} to start over",
+            hint=f"choose another name with --name, or: pam-totp authenticator list {person.name}",
+        )
+    if len(staying) >= limit:
+        raise EnrollmentError(
+            f"{person.name} has {len(staying)} authenticators, and the policy allows {limit}",
+            hint=f"pam-totp authenticator list {person.name}; one must go first",
+        )
+
+
+def _check_word(state: AccountState, drafted: Draft, now: float) -> None:
+    if not drafted.word:
+        return
+    kept = state.invitation
+    if kept is None or now >= kept.until or not invitation.matches(kept, drafted.word):
+        raise EnrollmentError(
+            "the invitation was used, withdrawn or ran out in the meantime",
+            hint="ask your administrator for another one",
         )
 
 
 def _extended(credentials: Credentials | None, drafted: Draft) -> Credentials:
     if credentials is not None:
-        return replace(
-            credentials, authenticators=(*credentials.authenticators, drafted.authenticator)
-        )
+        staying = (a for a in credentials.authenticators if a.id != drafted.replaces)
+        return replace(credentials, authenticators=(*staying, drafted.authenticator))
     salt = os.urandom(16)
-    normal = filter(None, map(recovery.normalise, drafted.recovery_codes))
-    hashes = tuple(recovery.digest(code, salt) for code in normal)
+    hashes = recovery.hashes(drafted.recovery_codes, salt)
     return Credentials(drafted.person.uid, (drafted.authenticator,), salt, hashes)
 
 
 def _started(state: AccountState, drafted: Draft, step: int | None) -> AccountState:
-    started = AuthenticatorState(last_step=-1 if step is None else step)
-    state = state if state.enrolled is not None else replace(state, spent=frozenset())
+    before = drafted.counter - 1 if step is None else step
+    started = AuthenticatorState(last_step=before, confirmed=step is not None)
+    if state.enrolled is None:
+        state = replace(state, spent=frozenset())
+    staying = {id_: a for id_, a in state.authenticators.items() if id_ != drafted.replaces}
+    state = replace(state, authenticators=staying, invitation=None, only_invited=False)
     return state.with_authenticator(drafted.authenticator.id, started)

@@ -25,7 +25,8 @@ class Event:
     """One verdict or one act of an administrator.  `what` is the verdict's value or the act's
     name; `at` is UTC seconds; values a client chose are as it sent them.
 
-    `actor` is who did it, "" for a login; an act's `rhost` and `tty` are where the actor sits.
+    `actor` is the administrator who did it, "" for a login and for what people do to their own
+    account; an act's `rhost` and `tty` are where the actor sits.
     `id` is the store's number of it, rising, 0 before it is kept.
     """
 

@@ -57,6 +57,9 @@ def outward(verdict: Verdict) -> Outward:
             | Verdict.REPLAYED_CODE
             | Verdict.WRONG_PASSWORD
             | Verdict.NO_CODE
+            | Verdict.INVITED
+            | Verdict.WRONG_INVITATION
+            | Verdict.EXPIRED_INVITATION
             | Verdict.LOCKED
             | Verdict.LOCKED_SOURCE
         ):

@@ -19,6 +19,10 @@ class Verdict(Enum):
     WRONG_PASSWORD = "wrong-password"  # what the stacked module said; counted by address
     NO_CODE = "no-code"  # none given, or the prompt could not be shown; not counted
 
+    INVITED = "invited"  # a right invitation: enrollment goes on, and nobody is let in by it
+    WRONG_INVITATION = "wrong-invitation"  # counted as a wrong code is
+    EXPIRED_INVITATION = "expired-invitation"  # not counted
+
     LOCKED = "locked"  # for a time, after wrong codes
     LOCKED_SOURCE = "locked-address"  # for a time, after wrong passwords from this address
     LOCKED_BY_ADMINISTRATOR = "locked-by-administrator"  # until an administrator acts

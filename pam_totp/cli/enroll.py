@@ -17,7 +17,7 @@ from pam_totp.cli.administrator import Administrator, noted, unknown
 from pam_totp.cli.terminal import Terminal, local, plain, say, terminal
 from pam_totp.context import Context
 from pam_totp.decide import WINDOW
-from pam_totp.enrollment import Draft
+from pam_totp.enrollment import Draft, Wanted
 from pam_totp.errors import EnrollmentError
 from pam_totp.otp import ALGORITHMS, DIGITS, PERIODS, Parameters
 
@@ -89,7 +89,7 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     parameters = Parameters(algorithm, digits, period)
     if parameters != _USUAL:
         _warn_of_apps()
-    drafted = enrollment.draft(world.store, person, name, world.now(), parameters)
+    drafted = enrollment.draft(world.store, person, name, world.now(), Wanted(parameters))
     manner = Manner(qr_code, confirm=not no_confirm, json=as_json)
     Enrollment(administrator, world, drafted, manner).run()
 

@@ -19,6 +19,9 @@ VERDICTS: Final = {
     Verdict.REPLAYED_CODE: "a code of {} that was used before, counted",
     Verdict.WRONG_PASSWORD: "wrong password",
     Verdict.NO_CODE: "no code was given, or could be asked for; not counted",
+    Verdict.INVITED: "a right invitation, to enroll",
+    Verdict.WRONG_INVITATION: "wrong invitation, counted",
+    Verdict.EXPIRED_INVITATION: "an invitation whose time is over",
     Verdict.LOCKED: "locked for a time, after wrong codes",
     Verdict.LOCKED_SOURCE: "its address is locked for a time, after wrong passwords",
     Verdict.LOCKED_BY_ADMINISTRATOR: "locked until an administrator unlocks it",
@@ -32,6 +35,13 @@ VERDICTS: Final = {
 
 _ACTS: Final = {
     "enrolled": "authenticator {} enrolled",
+    "authenticator-added": "authenticator {} added",
+    "authenticator-replaced": "authenticator {} took the place of another",
+    "authenticator-removed": "authenticator {} removed",
+    "authenticator-renamed": "authenticator {} renamed",
+    "recovery-codes": "new recovery codes, the old ones void",
+    "invited": "invitation given out",
+    "uninvited": "invitation withdrawn",
     "lock": "locked",
     "unlock": "unlocked and failures forgotten",
     "resync": "authenticator {} set to its device's clock",

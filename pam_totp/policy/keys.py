@@ -96,6 +96,14 @@ KEYS: Final = (
         lambda value: value is SelfEnrollment.OFF,
     ),
     Key(
+        "authenticators",
+        values.number(1, 20),
+        5,
+        Reach.WHO,
+        "How many authenticators (apps and tokens) an account may have.",
+        _fewer,
+    ),
+    Key(
         "grace",
         values.duration(0, 30 * _DAY),
         0,

@@ -73,6 +73,7 @@ class Effective:
     unenrolled: Unenrolled
     invitations: Invitations
     self_enrollment: SelfEnrollment
+    authenticators: int
     grace: float
     messages: Messages
     limits: Limits
@@ -91,6 +92,7 @@ def effective(policy: Policy, situation: Situation) -> Effective:
         unenrolled=value("unenrolled"),
         invitations=value("invitations"),
         self_enrollment=value("self-enrollment"),
+        authenticators=value("authenticators"),
         grace=value("grace"),
         messages=policy.everywhere("messages"),
         limits=Limits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any, Final, TypeVar
 
 from pam_totp.account import (
@@ -14,6 +15,7 @@ from pam_totp.account import (
     Authenticator,
     AuthenticatorState,
     Credentials,
+    Invitation,
 )
 from pam_totp.errors import StoreDamaged
 from pam_totp.lockout import Counter, Failure, WrongCodes
@@ -47,7 +49,7 @@ def state_to_text(state: AccountState) -> str:
         record["lock"] = [state.lock.at, state.lock.by, state.lock.reason]
     if state.trusted:
         record["trusted"] = dict(state.trusted)
-    return _encode(record)
+    return _encode(record | _invitation_record(state))
 
 
 def state_from_text(text: str) -> AccountState:
@@ -115,7 +117,7 @@ def _check_version(record: Any) -> None:
 def _state(record: Any) -> AccountState:
     _check_version(record)
     get = record.get
-    lock, wrong = get("lock"), get("wrong")
+    lock, wrong, invitation = get("lock"), get("wrong"), get("invitation")
     return AccountState(
         enrolled=get("enrolled"),
         version=record["version"],
@@ -129,13 +131,26 @@ def _state(record: Any) -> AccountState:
         wrong=WrongCodes(wrong[0], tuple(wrong[1])) if wrong else NOBODY.wrong,
         lock=AdministratorLock(*lock) if lock else None,
         trusted=dict(get("trusted", {})),
+        invitation=Invitation(*invitation) if invitation else None,
+        only_invited=get("only_invited", False),
     )
+
+
+def _invitation_record(state: AccountState) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    if state.invitation is not None:
+        record["invitation"] = list(astuple(state.invitation))
+    if state.only_invited:
+        record["only_invited"] = True
+    return record
 
 
 def _authenticator_state_record(a: AuthenticatorState) -> list[int | None]:
     """Return the fields in their order; what was added since the first version is left out
     where it is at its default."""
     record = [a.last_step, a.offset, a.last_used]
+    if not a.confirmed:
+        return [*record, a.drift, False]
     return record if a.drift is None else [*record, a.drift]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pam_totp.account import AccountState, AdministratorLock, AuthenticatorState
+from pam_totp.account import AccountState, AdministratorLock, AuthenticatorState, Invitation
 from pam_totp.errors import StoreDamaged
 from pam_totp.lockout import Counter, Failure, WrongCodes
 from pam_totp.store import codec
@@ -25,7 +25,12 @@ STATES = st.builds(
     authenticators=st.dictionaries(
         st.text(max_size=5),
         st.builds(
-            AuthenticatorState, INTEGERS, INTEGERS, st.none() | INTEGERS, st.none() | INTEGERS
+            AuthenticatorState,
+            INTEGERS,
+            INTEGERS,
+            st.none() | INTEGERS,
+            st.none() | INTEGERS,
+            st.booleans(),
         ),
         max_size=3,
     ),
@@ -35,6 +40,9 @@ STATES = st.builds(
     wrong=st.builds(WrongCodes, INTEGERS, st.lists(INTEGERS, max_size=3).map(tuple)),
     lock=st.none() | st.builds(AdministratorLock, INTEGERS, st.text(max_size=5), st.text()),
     trusted=st.dictionaries(st.text(max_size=20), MOMENTS, max_size=3),
+    invitation=st.none()
+    | st.builds(Invitation, st.text(), st.text(), INTEGERS, INTEGERS, st.text()),
+    only_invited=st.booleans(),
 )
 
 
@@ -72,7 +80,7 @@ def test_a_record_of_the_first_release() -> None:
         "",
         "null",
         '{"v":2,"version":1}',
-        '{"v":1,"version":1,"authenticators":{"a":[1,2,3,4,5]}}',
+        '{"v":1,"version":1,"authenticators":{"a":[1,2,3,4,true,6]}}',
         '{"v":1,"version":1,"trusted":7}',
     ],
 )

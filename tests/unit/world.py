@@ -240,7 +240,9 @@ class World:
         self, person: Person = ALICE, name: str = "phone", parameters: Parameters = STANDARD
     ) -> Phone:
         """Enroll somebody, as `enroll --no-confirm` does."""
-        drafted = enrollment.draft(self.store, person, name, self.clock.now, parameters)
+        drafted = enrollment.draft(
+            self.store, person, name, self.clock.now, enrollment.Wanted(parameters)
+        )
         enrollment.keep(self.store, drafted, self.clock.now, "a test")
         return phone_of(drafted)
 

@@ -310,7 +310,7 @@ def test_damage_is_shown(enrolled: Host) -> None:
 
 def test_the_table_is_not_cut_in_a_pipe(host: Host) -> None:
     """What a program reads holds every name whole."""
-    for number in range(8):
+    for number in range(5):
         name = f"authenticator-{number}-of-somebody-with-many"
         host.does("enroll", "daemon", "--no-confirm", "--name", name)
     (line,) = (li for li in host.does("status").out.splitlines() if li.startswith("daemon"))

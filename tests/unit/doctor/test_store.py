@@ -15,7 +15,6 @@ from pam_totp.doctor import store
 from pam_totp.doctor.examine import examine
 from pam_totp.doctor.machine import Machine
 from pam_totp.errors import NameServiceError
-from pam_totp.otp import Parameters
 from pam_totp.store.directory import DirectoryStore
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ NOW = 1_900_000_000.0
 def daemon_fixture(patient: Patient) -> None:
     """The account daemon has enrolled, by the uid that it has everywhere."""
     opened = DirectoryStore(patient.data, keyfile.load(patient.key))
-    drafted = enrollment.draft(opened, Person("daemon", 1), "phone", NOW, Parameters())
+    drafted = enrollment.draft(opened, Person("daemon", 1), "phone", NOW)
     enrollment.keep(opened, drafted, NOW, "a test")
     opened.close()
 

@@ -34,6 +34,7 @@ WHOLE = """
   unenrolled: enroll
   invitations: required
   self-enrollment: off
+  authenticators: 3
 - from: 192.0.2.0/24
   mfa: off
 - user: alice

@@ -1,0 +1,120 @@
+"""What people and administrators do to an account that has enrolled: its authenticators get
+other names and go, and its recovery codes are replaced.
+
+`by` is the administrator who does it, "" for the person in `service`.  What is done is durable,
+and returns the event that was kept of it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pam_totp import authenticator as authenticators
+from pam_totp import recovery
+from pam_totp.account import AccountState, Credentials
+from pam_totp.decide import Subject
+from pam_totp.errors import EnrollmentError, UnknownAuthenticator
+from pam_totp.event import NOWHERE, Event, Origin
+from pam_totp.resync import authenticator_of
+from pam_totp.store.protocol import CredentialsChange, Store
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who acts, when (UTC seconds), from where and in which service."""
+
+    now: float
+    name: str = ""
+    origin: Origin = NOWHERE
+    service: str = ""
+
+    def event(self, account: str, what: str, authenticator: str = "", detail: str = "") -> Event:
+        """Return the event of an act."""
+        happened = Event(self.now, account, what, self.service, actor=self.name)
+        return replace(happened.of(self.origin), authenticator=authenticator, detail=detail)
+
+
+def rename(store: Store, account: str, name: str, new: str, by: By) -> Event:
+    """Call an authenticator something else.
+
+    Raises EnrollmentError for a name that is taken or cannot be one, UnknownAuthenticator.
+    """
+    wanted = authenticators.checked_name(new)
+    event = by.event(account, "authenticator-renamed", wanted, f"was {name}")
+
+    def changed(known: Credentials) -> Credentials:
+        old = authenticator_of(known, account, name)
+        if wanted != name and known.named(wanted):
+            raise EnrollmentError(
+                f"{account} has an authenticator called {wanted!r} already",
+                hint=f"pam-totp authenticator list {account}",
+            )
+        renamed = replace(old, name=wanted)
+        every = (renamed if a.id == old.id else a for a in known.authenticators)
+        return replace(known, authenticators=tuple(every))
+
+    _change(store, account, changed, event)
+    return event
+
+
+def remove(store: Store, account: str, name: str, by: By) -> Event:
+    """Remove an authenticator; the last one cannot be.
+
+    Raises EnrollmentError, UnknownAuthenticator.
+    """
+    event = by.event(account, "authenticator-removed", name)
+
+    def changed(known: Credentials) -> Credentials:
+        gone = authenticator_of(known, account, name)
+        staying = tuple(a for a in known.authenticators if a.id != gone.id)
+        if not staying:
+            raise EnrollmentError(
+                f"{name} is the only authenticator of {account}: without one nobody gets in",
+                hint=f"pam-totp authenticator replace {account} {name}, or, to start over: "
+                f"pam-totp reset {account}",
+            )
+        return replace(known, authenticators=staying)
+
+    _change(store, account, changed, event)
+    return event
+
+
+def new_recovery_codes(store: Store, account: str, by: By) -> tuple[tuple[str, ...], Event]:
+    """Replace all recovery codes; return the new ones in their printed form, for the only time.
+
+    Raises UnknownAuthenticator for somebody who has not enrolled.
+    """
+    codes = tuple(recovery.generate(secrets.choice) for _ in range(recovery.HOW_MANY))
+    salt = os.urandom(16)
+    event = by.event(account, "recovery-codes")
+
+    def changed(known: Credentials) -> Credentials:
+        return replace(known, salt=salt, recovery_codes=recovery.hashes(codes, salt))
+
+    _change(store, account, changed, event)
+    return codes, event
+
+
+def _change(
+    store: Store, account: str, changed: Callable[[Credentials], Credentials], event: Event
+) -> None:
+    def change(subject: Subject) -> CredentialsChange:
+        if subject.credentials is None:
+            raise UnknownAuthenticator(
+                f"{account} has not enrolled", hint=f"pam-totp enroll {account}"
+            )
+        credentials = changed(subject.credentials)
+        return CredentialsChange(credentials, lambda state: _pruned(state, credentials), event)
+
+    store.change_credentials(account, change)
+
+
+def _pruned(state: AccountState, credentials: Credentials) -> AccountState:
+    """Forget what belonged to authenticators and recovery codes that are gone."""
+    ids = {a.id for a in credentials.authenticators}
+    kept = {id_: known for id_, known in state.authenticators.items() if id_ in ids}
+    spent = state.spent & frozenset(credentials.recovery_codes)
+    return replace(state, authenticators=kept, spent=spent)
