@@ -50,11 +50,17 @@ def in_groups(text: str, size: int = 4) -> str:
     return " ".join(text[at : at + size] for at in range(0, len(text), size))
 
 
-def uri(authenticator: Authenticator, account: str, issuer: str) -> str:
+def uri(authenticator: Authenticator, account: str, issuer: str, *, short: bool = False) -> str:
     """Return the otpauth:// URI of the key-uri format; parameters that are the default of
-    every app are left out, because some apps misread them."""
+    every app are left out, because some apps misread them.
+
+    The format wants the issuer twice, for apps of its early days.  A `short` one has it in the
+    label alone, for a picture that fits the screen (pam_totp.picture.fitting).
+    """
     parameters = authenticator.parameters
-    query = {"secret": base32(authenticator.secret), "issuer": issuer}
+    query = {"secret": base32(authenticator.secret)}
+    if not short:
+        query["issuer"] = issuer
     for name, value, usual in (
         ("algorithm", parameters.algorithm, "SHA1"),
         ("digits", parameters.digits, 6),

@@ -11,8 +11,7 @@ from typing import Any, Final
 import click
 
 from pam_totp import authenticator as authenticators
-from pam_totp import clock, enrollment
-from pam_totp.cli import qr
+from pam_totp import clock, enrollment, picture
 from pam_totp.cli.administrator import Administrator, noted, unknown
 from pam_totp.cli.terminal import Terminal, local, plain, say, terminal
 from pam_totp.context import Context
@@ -190,11 +189,11 @@ class Enrollment:
 
     def _draw(self, out: Terminal) -> bool:
         """Show the QR code; return False where it cannot be seen."""
-        lines, columns = qr.draw(self._uri)
-        if self._manner.qr or out.can_show(lines, columns):
-            out.show(lines)
+        drawn = picture.terminal(self._uri)
+        if self._manner.qr or out.can_show(drawn.text, drawn.columns):
+            out.show(drawn.text)
             return True
-        out.show(f"(The QR code needs a terminal with {columns} columns and colours.)")
+        out.show(f"(The QR code needs a terminal with {drawn.columns} columns and colours.)")
         return False
 
     def _show_recovery_codes(self, out: Terminal) -> None:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
-import segno
 
 from pam_totp import administration, clock
-from pam_totp.cli import qr
 from pam_totp.cli.administrator import Administrator
 
 if TYPE_CHECKING:
@@ -158,31 +156,6 @@ def test_secrets_go_to_the_terminal_and_not_to_a_pipe(host: Host) -> None:
     person.sendeof()
     assert ended(person) == 1
     assert log.read_text() == "pam-totp: no answer; nothing was changed\n"
-
-
-def test_the_drawing_is_the_code() -> None:
-    """Each cell of the drawing is two modules of segno's matrix, light on dark, in explicit
-    colours, with a quiet zone around."""
-    drawn, columns = qr.draw("otpauth://totp/Example:alice?secret=AAAA")
-    cells = {"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}
-    modules: list[list[int]] = []
-    for line in drawn.splitlines():
-        found = re.fullmatch(r"\x1b\[38;5;231;48;5;16m([█▀▄ ]+)\x1b\[0m", line)
-        assert found is not None
-        assert len(found[1]) == columns
-        pairs = [cells[cell] for cell in found[1]]
-        modules += [[pair[0] for pair in pairs], [pair[1] for pair in pairs]]
-    code = segno.make("otpauth://totp/Example:alice?secret=AAAA", error="l", boost_error=False)
-    expected = [list(row) for row in code.matrix_iter(border=2)]
-    assert modules[: len(expected)] == expected
-
-
-def test_a_usual_account_fits_the_screen() -> None:
-    """QR code, key and prompt fit into 24 lines of 80 columns for a usual account."""
-    uri = f"otpauth://totp/vpn.example.com:alice?secret={'A' * 32}&issuer=vpn.example.com"
-    drawn, columns = qr.draw(uri)
-    assert len(drawn.splitlines()) <= 22
-    assert columns <= 80
 
 
 def test_what_is_above_the_prompt(host: Host) -> None:
