@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 from pam_totp.secret import Secret
 
+Type = Literal["totp", "hotp"]
+TYPES: Final = get_args(Type)
 # SHA-1 is RFC 4226's own hash and what every authenticator app speaks; HMAC-SHA-1 is not
 # touched by SHA-1's collisions.
 ALGORITHMS: Final = ("SHA1", "SHA256", "SHA512")
@@ -20,11 +22,14 @@ PERIODS: Final = range(15, 121)
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """How codes are made: `algorithm` by name, `digits` 6 to 8, `period` 15 to 120 seconds."""
+    """How codes are made: `algorithm` by name, `digits` 6 to 8, `period` 15 to 120 seconds,
+    and what is counted: `type` "totp" counts periods of time, "hotp" the codes themselves
+    (the period says nothing then)."""
 
     algorithm: str = "SHA1"
     digits: int = 6
     period: int = 30
+    type: Type = "totp"
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
@@ -33,6 +38,8 @@ class Parameters:
             raise ValueError(f"digits {self.digits!r}: 6, 7 or 8")
         if self.period not in PERIODS:
             raise ValueError(f"period {self.period!r}: 15 to 120 seconds")
+        if self.type not in TYPES:
+            raise ValueError(f"type {self.type!r}: totp or hotp")
 
 
 def step_at(now: float, period: int) -> int:

@@ -165,7 +165,8 @@ def _counter(record: Any) -> Counter:
 
 
 def _authenticator_record(a: Authenticator) -> dict[str, Any]:
-    return {
+    """Return the record; a TOTP authenticator's is as it was before there was HOTP."""
+    record = {
         "id": a.id,
         "name": a.name,
         "secret": base64.b64encode(a.secret.reveal()).decode(),
@@ -174,6 +175,7 @@ def _authenticator_record(a: Authenticator) -> dict[str, Any]:
         "period": a.parameters.period,
         "created": a.created,
     }
+    return record if a.parameters.type == "totp" else record | {"type": a.parameters.type}
 
 
 def _authenticator(record: Any) -> Authenticator:
@@ -181,6 +183,8 @@ def _authenticator(record: Any) -> Authenticator:
         id=record["id"],
         name=record["name"],
         secret=Secret(base64.b64decode(record["secret"], validate=True)),
-        parameters=Parameters(record["algorithm"], record["digits"], record["period"]),
+        parameters=Parameters(
+            record["algorithm"], record["digits"], record["period"], record.get("type", "totp")
+        ),
         created=record["created"],
     )

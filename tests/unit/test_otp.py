@@ -107,3 +107,10 @@ def test_unknown_algorithm(algorithm: str) -> None:
     """A hash that RFC 6238 does not name is no parameter."""
     with pytest.raises(ValueError, match="one of SHA1, SHA256, SHA512"):
         Parameters(algorithm=algorithm)
+
+
+@pytest.mark.parametrize("type_", ["TOTP", "motp", ""])
+def test_unknown_type(type_: str) -> None:
+    """What counts is time or a counter, and nothing else."""
+    with pytest.raises(ValueError, match="totp or hotp"):
+        Parameters(type=type_)  # type: ignore[arg-type]
