@@ -149,7 +149,7 @@ def test_png_is_one() -> None:
 @settings(max_examples=30, deadline=None)
 def test_no_name_breaks_a_picture(account: str, issuer: str) -> None:
     """Whatever the names, there is a picture, and an SVG is well-formed."""
-    full, short = uris(account, issuer)
+    full, short = uris(account + "\udcff", issuer)
     assert picture.fitting(full, short) in (full, short)
     assert picture.plain(short, dark_screen=True).lines
     assert ET.fromstring(picture.svg_inline(full)).tag.endswith("svg")
