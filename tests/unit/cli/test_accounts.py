@@ -314,7 +314,7 @@ def test_the_table_is_not_cut_in_a_pipe(host: Host) -> None:
         name = f"authenticator-{number}-of-somebody-with-many"
         host.does("enroll", "daemon", "--no-confirm", "--name", name)
     (line,) = (li for li in host.does("status").out.splitlines() if li.startswith("daemon"))
-    assert line.count("of-somebody-with-many") == 8
+    assert line.count("of-somebody-with-many") == 5
 
 
 def test_where_an_act_is_from(
