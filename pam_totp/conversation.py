@@ -13,6 +13,9 @@ class Conversation(Protocol):
     tty: str
     host_uid: int
 
+    def locale(self) -> str:
+        """Return the locale that the application has passed, "" if it has not."""
+
     def user(self) -> str | None:
         """Return the name that was typed, asking for it if need be."""
 

@@ -19,7 +19,7 @@ from pam_totp.account import (
 )
 from pam_totp.answer import Answer, parse
 from pam_totp.decide import Subject
-from pam_totp.errors import EnrollmentError
+from pam_totp.errors import EnrollmentError, InvitationGone
 from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.otp import Parameters
 from pam_totp.policy.keys import BY_NAME
@@ -211,7 +211,7 @@ def _check_word(state: AccountState, drafted: Draft, now: float) -> None:
         return
     kept = state.invitation
     if kept is None or now >= kept.until or not invitation.matches(kept, drafted.word):
-        raise EnrollmentError(
+        raise InvitationGone(
             "the invitation was used, withdrawn or ran out in the meantime",
             hint="ask your administrator for another one",
         )

@@ -51,6 +51,10 @@ class EnrollmentError(PamTotpError):
     """An enrollment cannot be made as asked."""
 
 
+class InvitationGone(EnrollmentError):
+    """The invitation that was presented is good no more."""
+
+
 class UnknownAccount(PamTotpError):
     """Neither NSS nor the store knows the name."""
 

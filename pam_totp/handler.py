@@ -83,6 +83,14 @@ class PamConversation:
         except self._pamh.exception:
             return None
 
+    def locale(self) -> str:
+        """Return the locale out of the PAM environment, "" if there is none."""
+        environment = getattr(self._pamh, "env", None)
+        if environment is None:
+            return ""
+        found = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+        return next((value for value in found if value), "")
+
     def ask(self, prompt: str) -> str | None:
         """Ask with echo: the code works once, and applications that answer every prompt
         without echo with the password would be counted as wrong codes."""

@@ -7,39 +7,25 @@ before the password's module runs, `authfail` stands where the password was wron
 
 from __future__ import annotations
 
-import syslog
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
-from pam_totp import answer, audit, clockwatch, locks
+from pam_totp import answer, recovery
 from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
-from pam_totp.decide import (
-    Attempt,
-    Decision,
-    Door,
-    Rules,
-    Subject,
-    decide,
-    unknown_account,
-    wrong_password,
-)
-from pam_totp.errors import PamTotpError, StoreError
-from pam_totp.grace import ended_from
-from pam_totp.lockout import Counter
-from pam_totp.locks import TimedLock
-from pam_totp.outward import detail_of, outward, told
+from pam_totp.decide import decide, unknown_account, wrong_password
+from pam_totp.errors import PamTotpError
+from pam_totp.ledger import Ledger
+from pam_totp.login_enrollment import CANNOT_SHOW, LoginEnrollment
+from pam_totp.matching import RECOVERY_CODE
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
-from pam_totp.policy.values import Messages, Mfa
-from pam_totp.source import stranger
-from pam_totp.store.protocol import Change
+from pam_totp.policy.values import Mfa
+from pam_totp.speech import speech
 from pam_totp.verdict import Verdict
-from pam_totp.who import ROOT, Refused, Who, event_of, find_out
-
-_SLOW: Final = 10.0  # seconds, for a source that can be delayed and not locked
+from pam_totp.who import Refused, Who, find_out
+from pam_totp.words import enrollment as words
 
 # What `collect` keeps for the line behind the password: never a verdict.
 _NO_CODE_NEEDED: Final = "free"
@@ -47,7 +33,6 @@ _NO_CODE_GIVEN: Final = "none"
 _CODE: Final = "code:"
 
 
-_Decide = Callable[[Attempt, Subject, Rules], Decision]
 _Line = Callable[[], Verdict]
 
 
@@ -57,9 +42,8 @@ class Login:
     def __init__(self, context: Context, conversation: Conversation) -> None:
         self._context = context
         self._talk = conversation
-        self._name = ""
+        self._ledger = Ledger(context, conversation)
         self._policy = Policy()
-        self._last: Decision | None = None
 
     def check(self) -> Verdict:
         """Answer the plain line: ask for the code, or take the collected one, and check it."""
@@ -83,38 +67,51 @@ class Login:
     def _check(self) -> Verdict:
         who = self._who()
         kept = self._talk.take()
-        if kept is None and not who.needs_code:
+        if kept is not None:
+            return self._collected(who, kept)
+        if not who.needs_code:
             return self._without_code(who)
+        if who.trusted(self._context.now()):
+            return self._ledger.passed(who, "a code was accepted from here")
+        if who.enrolls:
+            return LoginEnrollment(self._context, self._talk, self._ledger, who).run()
+        typed = self._talk.ask(self._context.config.prompt_code)
+        verdict = self._ledger.told(who, self._checked(who, typed))
+        if verdict is Verdict.ACCEPTED:
+            self._warn_of_few(who)
+        return verdict
+
+    def _collected(self, who: Who, kept: str) -> Verdict:
+        """Answer the plain line behind `collect`: what was decided there may only become
+        stricter."""
         if kept == _NO_CODE_NEEDED:
-            # What was decided may only become stricter.
-            return self._note(who, Verdict.NO_CODE) if who.needs_code else self._without_code(who)
-        if kept is None and who.trusted(self._context.now()):
-            return self._passed(who, "a code was accepted from here")
-        if kept is None:
-            typed = self._talk.ask(self._context.config.prompt_code)
-        else:
-            typed = kept.removeprefix(_CODE) if kept.startswith(_CODE) else None
-        return self._told(who, self._checked(who, typed))
+            if who.needs_code:
+                return self._ledger.note(who, Verdict.NO_CODE)
+            return self._without_code(who)
+        if who.enrolls:
+            return self._ledger.note(who, Verdict.NOT_ENROLLED, CANNOT_SHOW)
+        typed = kept.removeprefix(_CODE) if kept.startswith(_CODE) else None
+        return self._ledger.told(who, self._checked(who, typed))
 
     def _wrong_password(self) -> Verdict:
         who = self._who()
         if self._talk.take() is None and who.needs_code:
             self._talk.ask(self._context.config.prompt_code)  # not looked at, and not spent
         if who.needs_code or who.unknown:
-            return self._stepped(who, "", wrong_password)
-        return self._note(who, Verdict.WRONG_PASSWORD)
+            return self._ledger.stepped(who, "", wrong_password)
+        return self._ledger.note(who, Verdict.WRONG_PASSWORD)
 
     def _collect(self) -> Verdict:
         who = self._who()
         typed = self._talk.password(self._context.config.prompt_password)
         if not typed:
-            return self._note(who, Verdict.NO_CODE)
+            return self._ledger.note(who, Verdict.NO_CODE)
         try:
             field = self._taken_apart(who, typed)
         except answer.Malformed:
-            return self._note(who, Verdict.MALFORMED)
+            return self._ledger.note(who, Verdict.MALFORMED)
         if not field.password:
-            return self._note(who, Verdict.NO_CODE)
+            return self._ledger.note(who, Verdict.NO_CODE)
         if field.password != typed:
             self._talk.hand_on(field.password)
         if not who.needs_code:
@@ -126,14 +123,14 @@ class Login:
     def _account(self) -> Verdict:
         who = self._who()
         if who.state.lock is not None:
-            return self._said(who, Verdict.LOCKED_BY_ADMINISTRATOR)
+            return self._ledger.said(who, Verdict.LOCKED_BY_ADMINISTRATOR)
         return Verdict.NOT_NEEDED
 
     # -- what they share ------------------------------------------------------------------------
 
     def _who(self) -> Who:
         who = find_out(self._context, self._policy, self._talk)
-        self._name = who.account
+        self._ledger.account = who.account
         return who
 
     def _taken_apart(self, who: Who, typed: str) -> Field:
@@ -154,15 +151,15 @@ class Login:
 
     def _without_code(self, who: Who) -> Verdict:
         if who.state.lock is not None:
-            return self._told(who, self._note(who, Verdict.LOCKED_BY_ADMINISTRATOR))
+            return self._ledger.told(who, self._ledger.note(who, Verdict.LOCKED_BY_ADMINISTRATOR))
         if who.person is None:
             # A directory that has gone quiet looks like this, and so does an enrolled name in
             # a spelling that the password's module takes and NSS does not.
-            return self._note(who, Verdict.UNKNOWN_ACCOUNT)
+            return self._ledger.note(who, Verdict.UNKNOWN_ACCOUNT)
         others = self._other_names(who)
         if others:
-            return self._note(who, Verdict.OTHER_UID, others)
-        return self._passed(who)
+            return self._ledger.note(who, Verdict.OTHER_UID, others)
+        return self._ledger.passed(who)
 
     def _other_names(self, who: Who) -> str:
         """Return whose uid this is, if it has enrolled under another name."""
@@ -173,103 +170,20 @@ class Login:
 
     def _checked(self, who: Who, typed: str | None) -> Verdict:
         if answer.parse(typed) is None or typed in (who.typed, who.account):
-            return self._note(who, Verdict.NO_CODE)
-        return self._stepped(who, typed or "", unknown_account if who.unknown else decide)
+            return self._ledger.note(who, Verdict.NO_CODE)
+        return self._ledger.stepped(who, typed or "", unknown_account if who.unknown else decide)
 
-    def _stepped(self, who: Who, typed: str, decision: _Decide) -> Verdict:
-        """Run a decision as one step of the store, and say what came of it."""
-        store, now = self._context.store, self._context.now()
-        parsed = answer.parse(typed) or answer.Answer("")
-        spelled = parsed.recovery_code or parsed.text  # however it was spelled, it is the same
-        seen_as = store.fingerprint(who.account, spelled) if spelled else ""
-        attempt = Attempt(who.person, parsed, seen_as, now, who.source, who.door, who.place)
-        begun: set[TimedLock] = set()
-
-        def step(subject: Subject) -> tuple[Decision, Change]:
-            made = decision(attempt, subject, who.rules)
-            if made.locks:
-                begun.update(locks.begun(who.account, who.source, subject, made, now))
-            same = (made.state, made.source) == (subject.state, subject.source)
-            # SECURITY: somebody's own programs could say it a million times.
-            event = None if same and who.door is Door.OWN else event_of(who, self._talk, made, now)
-            return made, Change(made.state, made.source, event)
-
-        account, source = (stranger(who.account), "") if who.unknown else (who.account, who.source)
-        made = self._last = store.step(account, source, step)
-        if who.door is Door.ROOT:
-            accepted = made.verdict is Verdict.ACCEPTED
-            clockwatch.watch(
-                self._context, who.account, who.state.last_used, now, accepted=accepted
-            )
-        verdict = self._said(who, made.verdict, made)
-        if made.locks and not who.unknown:
-            locks.announce(made, begun, who.account, self._context.log, self._context.lock_begun)
-        return verdict
-
-    def _passed(self, who: Who, detail: str = "") -> Verdict:
-        """Leave the login to the other modules.
-
-        Nothing was accepted here that must be durable: where its event cannot be kept, on a
-        full disk, a line says so, and nobody is kept out who needs no code.
-        """
-        try:
-            return self._note(who, Verdict.NOT_NEEDED, detail)
-        except StoreError as error:
-            lost = {"event": "lost", "account": who.account, "service": who.service}
-            why = {"detail": str(error), "hint": error.hint or ""}
-            self._context.log(syslog.LOG_ERR, audit.line({**lost, **why}))
-        return self._said(who, Verdict.NOT_NEEDED, detail=detail)
-
-    def _note(self, who: Who, verdict: Verdict, detail: str = "") -> Verdict:
-        """Keep an event of a verdict that changes nothing else, but that a wrong password ends
-        the grace of its address, also where this login needs no code."""
-        if who.door is Door.ROOT:
-            made = Decision(verdict, who.state, Counter())
-            event = replace(event_of(who, self._talk, made, self._context.now()), detail=detail)
-            source = who.source if verdict is Verdict.WRONG_PASSWORD else ""
-
-            def step(subject: Subject) -> tuple[None, Change]:
-                return None, Change(ended_from(subject.state, source), subject.source, event)
-
-            self._context.store.step(who.account, "", step)
-        return self._said(who, verdict, detail=detail)
-
-    def _told(self, who: Who, verdict: Verdict) -> Verdict:
-        """Tell the person why, where the policy wants that and root's stack has checked the
-        password."""
-        if who.ruled.messages is Messages.HELPFUL and who.door is Door.ROOT:
-            words = told(verdict, self._last)
-            if words:
-                self._talk.show(words)
-        return verdict
-
-    def _said(
-        self, who: Who, verdict: Verdict, made: Decision | None = None, detail: str = ""
-    ) -> Verdict:
-        """Log a verdict and let a refusal take its time."""
-        self._log(
-            verdict,
-            typed=who.typed if who.typed != who.account else "",
-            authenticator=(made and made.authenticator) or "",
-            detail=detail_of(made) if made else detail,
-        )
-        if outward(verdict).delayed:
-            slow = _SLOW if made and made.slow else 0.0
-            self._talk.delay(max(self._context.config.fail_delay, slow))
-        return verdict
-
-    def _log(self, verdict: Verdict, **more: str) -> None:
-        talk = self._talk
-        fields = {
-            "verdict": verdict.value,
-            "account": self._name,
-            "service": talk.service,
-            "rhost": talk.rhost,
-            "tty": talk.tty,
-            "host": "" if talk.host_uid == ROOT else f"uid:{talk.host_uid}",
-            **more,
-        }
-        self._context.log(outward(verdict).priority, audit.line(fields))
+    def _warn_of_few(self, who: Who) -> None:
+        """Tell somebody who has used a recovery code if few are left; at a terminal alone, for
+        an OpenVPN server fails the login on a message."""
+        made = self._ledger.last
+        if made is None or made.authenticator != RECOVERY_CODE or not self._talk.tty:
+            return
+        credentials = self._context.store.credentials(who.account)
+        left = set(credentials.recovery_codes) - made.state.spent if credentials else set()
+        if len(left) <= recovery.FEW:
+            say = speech(self._talk.locale())
+            self._talk.show(say(words.FEW_LEFT, number=len(left)))
 
     def _answered(self, line: _Line) -> Verdict:
         """Turn what could not be checked into the refusal that says so, with what to do."""
@@ -279,10 +193,10 @@ class Login:
                 return Verdict.NOT_NAMED
             return line()
         except Refused as refusal:
-            self._name = refusal.account
-            self._log(refusal.verdict)
+            self._ledger.account = refusal.account
+            self._ledger.log(refusal.verdict)
             self._talk.delay(self._context.config.fail_delay)
             return refusal.verdict
         except PamTotpError as error:
-            self._log(Verdict.UNAVAILABLE, detail=str(error), hint=error.hint or "")
+            self._ledger.log(Verdict.UNAVAILABLE, detail=str(error), hint=error.hint or "")
             return Verdict.UNAVAILABLE

@@ -14,6 +14,7 @@ from pam_totp.account import AccountState, Authenticator, Credentials
 from pam_totp.answer import Answer
 from pam_totp.otp import hotp, step_at
 
+RECOVERY_CODE: Final = "recovery-code"  # in place of an authenticator's name
 DRIFT: Final = 20  # steps; the code of a clock that is further off is like any other wrong one
 
 
@@ -36,7 +37,7 @@ class Match:
     @property
     def name(self) -> str:
         """What the log calls it."""
-        return "recovery-code" if self.recovery_code is not None else self.steps[0][0].name
+        return RECOVERY_CODE if self.recovery_code is not None else self.steps[0][0].name
 
 
 @dataclass(frozen=True, slots=True)

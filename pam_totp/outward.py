@@ -45,11 +45,19 @@ def outward(verdict: Verdict) -> Outward:
         case Verdict.NOT_NEEDED | Verdict.NOT_NAMED:
             # Not success: a module that has checked nothing must not let anyone in.
             return Outward(PAM_IGNORE, syslog.LOG_INFO, delayed=False)
+        case Verdict.INVITED:
+            # It lets nobody in, should it ever be a login's answer.
+            return Outward(PAM_AUTH_ERR, syslog.LOG_INFO)
         case Verdict.UNAVAILABLE:
             return Outward(PAM_AUTHINFO_UNAVAIL, syslog.LOG_ERR, delayed=False)
-        case Verdict.LOCKED_BY_ADMINISTRATOR | Verdict.OTHER_UID | Verdict.NOT_ENROLLED:
-            return _TO_LOOK_AT
-        case Verdict.UNKNOWN_ACCOUNT | Verdict.NOT_ALLOWED | Verdict.MALFORMED:
+        case (
+            Verdict.LOCKED_BY_ADMINISTRATOR
+            | Verdict.OTHER_UID
+            | Verdict.NOT_ENROLLED
+            | Verdict.UNKNOWN_ACCOUNT
+            | Verdict.NOT_ALLOWED
+            | Verdict.MALFORMED
+        ):
             return _TO_LOOK_AT
         case (
             Verdict.WRONG_CODE
@@ -57,7 +65,6 @@ def outward(verdict: Verdict) -> Outward:
             | Verdict.REPLAYED_CODE
             | Verdict.WRONG_PASSWORD
             | Verdict.NO_CODE
-            | Verdict.INVITED
             | Verdict.WRONG_INVITATION
             | Verdict.EXPIRED_INVITATION
             | Verdict.LOCKED

@@ -16,7 +16,7 @@ from pam_totp.event import Event
 from pam_totp.outward import detail_of
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Effective, Situation, effective
-from pam_totp.policy.values import Mfa
+from pam_totp.policy.values import Mfa, SelfEnrollment, Unenrolled
 from pam_totp.source import OWN_DOOR, address_of, source_of
 from pam_totp.verdict import Verdict
 
@@ -43,6 +43,15 @@ class Who:
         if self.ruled.mfa is Mfa.OPTIONAL:
             return self.state.enrolled is not None
         return self.ruled.mfa is Mfa.REQUIRED
+
+    @property
+    def enrolls(self) -> bool:
+        """Whether somebody who must use a code and has none may set one up in the login."""
+        ruled, root = self.ruled, self.door is Door.ROOT
+        if not (root and self.needs_code and self.person and self.state.enrolled is None):
+            return False
+        allowed = ruled.self_enrollment is SelfEnrollment.ON
+        return allowed and ruled.unenrolled is Unenrolled.ENROLL
 
     @property
     def unknown(self) -> bool:

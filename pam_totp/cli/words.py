@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from pam_totp.event import Event
+from pam_totp.matching import RECOVERY_CODE
 from pam_totp.verdict import Verdict
 
 VERDICTS: Final = {
@@ -48,14 +49,13 @@ _ACTS: Final = {
     "policy": "policy changed",
     "reset": "authenticators and recovery codes removed",
 }
-_BY_RECOVERY_CODE: Final = "recovery-code"
 _RECOVERY: Final = {"authenticator {}": "a recovery code", "a code of {}": "a recovery code"}
 
 
 def words(event: Event) -> str:
     """Return what an event means; one of a later release is called by its name."""
     text = _text(event.what)
-    if event.authenticator == _BY_RECOVERY_CODE:
+    if event.authenticator == RECOVERY_CODE:
         for usual, instead in _RECOVERY.items():
             text = text.replace(usual, instead)
     return text.replace("{}", event.authenticator or "unknown")

@@ -150,9 +150,13 @@ class Talk:
     authtok: str | None = None
     delays: list[float] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    language: str = ""
 
     def show(self, text: str) -> None:
         self.shown.append(text)
+
+    def locale(self) -> str:
+        return self.language
 
     def user(self) -> str | None:
         return self.name
