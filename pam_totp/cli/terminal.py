@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import re
 import shutil
@@ -170,8 +171,9 @@ class Terminal:
     def can_show(self, text: str, columns: int) -> bool:
         """Whether text of that many columns fits, in characters that this terminal has."""
         try:
-            text.encode(self._write.encoding)
-        except UnicodeEncodeError:
+            # Not the stream's encoding: under LC_ALL=C Python writes UTF-8 all the same.
+            text.encode(locale.nl_langinfo(locale.CODESET))
+        except (LookupError, UnicodeEncodeError):
             return False
         try:
             width = os.get_terminal_size(self._write.fileno()).columns

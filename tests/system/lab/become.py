@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.system.lab.person import Person
+from tests.system.lab.screen import UNICODE, Screen
 from tests.system.lab.terminal import Terminal
 
 INSIDE: Final = "you are inside"
@@ -65,6 +66,25 @@ def login_at_the_console(person: Person) -> bool:
         console.types(f"echo {INSIDE}; exit")
         console.sees(f"\n{INSIDE}")
         return console.ends() == 0
+
+
+def console(size: tuple[int, int], environment: Mapping[str, str] = UNICODE) -> Screen:
+    """Start the console's login as getty does, in the locale that it has from there."""
+    return Screen(size, ["login", "-p"], environment)
+
+
+@contextmanager
+def login_timeout(seconds: int) -> Iterator[None]:
+    """Let the console's login wait so long for all its answers together, instead of 60 s."""
+    file = Path("/etc/login.defs")
+    before = file.read_text()
+    changed, count = re.subn(r"(?m)^LOGIN_TIMEOUT\b.*$", f"LOGIN_TIMEOUT {seconds}", before)
+    assert count == 1, before
+    file.write_text(changed)
+    try:
+        yield
+    finally:
+        file.write_text(before)
 
 
 def su(caller: Person, target: Person) -> Terminal:

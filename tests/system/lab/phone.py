@@ -1,4 +1,5 @@
-"""An authenticator app, written from the RFCs and sharing no line with the product."""
+"""Authenticator apps that share no line with the product: one written from the RFCs, and one made
+of oathtool."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ import base64
 import hashlib
 import hmac
 import struct
+import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.system.lab.wait import wait_for
+from tests.system.lab.wait import DEADLINE, wait_for
 
 PERIOD: Final = 30
 _ENOUGH: Final = 20  # seconds of a step that a login at its end still needs
@@ -68,3 +71,42 @@ class Phone:
         )
         self._wrong.add(wrong)
         return wrong
+
+
+@dataclass
+class OathPhone(Phone):
+    """A phone whose codes oathtool makes.  What it is given is what a person has: a picture or a
+    key."""
+
+    account: str = ""
+    issuer: str = ""
+
+    @classmethod
+    def scanned(cls, uri: str) -> Self:
+        """Return the phone that has scanned a code of this content."""
+        parts = urlsplit(uri)
+        assert (parts.scheme, parts.netloc) == ("otpauth", "totp"), uri
+        values = {name: value for name, (value,) in parse_qs(parts.query).items()}
+        issuer, _, account = unquote(parts.path.removeprefix("/")).rpartition(":")
+        phone = cls(values.pop("secret"), [], account=account, issuer=issuer)
+        assert values.pop("issuer", issuer) == issuer, uri
+        # What the apps take for granted may be said or left out.
+        usual = {"algorithm": "SHA1", "digits": "6", "period": str(PERIOD)}
+        assert usual | values == usual, uri
+        return phone
+
+    @classmethod
+    def typed(cls, key: str) -> Self:
+        """Return the phone into which somebody has typed the key."""
+        return cls(key, [])
+
+    def code(self, step: int) -> str:
+        options = ["--totp", "--base32", f"--now=@{step * PERIOD}"]
+        done = subprocess.run(
+            ["oathtool", *options, self.secret],
+            check=True,
+            text=True,
+            capture_output=True,
+            timeout=DEADLINE,
+        )
+        return done.stdout.strip()

@@ -119,6 +119,16 @@ class Sshd:
     ) -> Terminal:
         """Open a terminal in which the ssh client logs in and says that it is inside, or runs
         another command there."""
+        return Terminal(*self.command(account, *options, methods=methods, tries=tries), command)
+
+    def command(
+        self,
+        account: str,
+        *options: str,
+        methods: str = "keyboard-interactive",
+        tries: int = 1,
+    ) -> list[str]:
+        """Return the client's command line that logs in and starts a shell."""
         # While sshd reads its settings anew nobody listens for a moment.
         wait_for(self._answers, f"answer of {self.service} on port {self.port}")
         settings = [
@@ -133,7 +143,7 @@ class Sshd:
             *options,
         ]
         arguments = [part for setting in settings for part in ("-o", setting)]
-        return Terminal("ssh", "-F", "none", *arguments, f"{account}@127.0.0.1", command)
+        return ["ssh", "-F", "none", *arguments, f"{account}@127.0.0.1"]
 
 
 def is_in(terminal: Terminal) -> None:

@@ -1,0 +1,55 @@
+"""`pam-totp enroll` as a person sees it: the code is read off the screen by zbar, the key by eye,
+and oathtool is the phone.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.system.lab.person import Person
+from tests.system.lab.phone import OathPhone
+from tests.system.lab.product import COMMAND
+from tests.system.lab.scan import Ground, scan
+from tests.system.lab.screen import LARGE, PLAIN, SMALL, Screen
+
+PROMPT = "Code that the app shows now: "
+
+
+def key_on(screen: Screen) -> str:
+    """Return the key that stands on the screen in groups of four."""
+    (key,) = re.findall(r"\b(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}\b", screen.text())
+    return str(key)
+
+
+def proves(screen: Screen, person: Person, phone: OathPhone) -> None:
+    """Type the phone's code; the account is enrolled then, and ten recovery codes are shown."""
+    screen.answer(PROMPT, phone.fresh_code())
+    assert screen.ends() == 0, screen.text()
+    assert len(re.findall(r"\brc-[0-9a-z-]+\b", screen.text())) == 10
+    assert person.status()["authenticators"]
+
+
+@pytest.mark.parametrize("ground", ["dark", "light"])
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "200x60"])
+def test_by_the_picture(newcomer: Person, size: tuple[int, int], ground: Ground) -> None:
+    """Picture, key and prompt stand on one screen; who scans the one has what who types the
+    other has."""
+    with Screen(size, [COMMAND, "enroll", newcomer.name]) as screen:
+        screen.wait_for_prompt(PROMPT)
+        code = scan(screen, ground)
+        assert code.quiet >= 2
+        assert not code.inverted
+        phone = OathPhone.scanned(code.uri)
+        assert phone.account == newcomer.name
+        assert phone.secret == key_on(screen).replace(" ", "")
+        proves(screen, newcomer, phone)
+
+
+def test_by_the_key(newcomer: Person) -> None:
+    """Where the locale has no characters for the picture there is the key alone."""
+    with Screen(SMALL, [COMMAND, "enroll", newcomer.name], PLAIN) as screen:
+        shown = screen.wait_for_prompt(PROMPT)
+        assert shown.isascii()
+        proves(screen, newcomer, OathPhone.typed(key_on(screen)))
