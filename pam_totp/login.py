@@ -17,14 +17,13 @@ from pam_totp.conversation import Conversation
 from pam_totp.decide import decide, unknown_account, wrong_password
 from pam_totp.errors import PamTotpError
 from pam_totp.ledger import Ledger
-from pam_totp.login_enrollment import CANNOT_SHOW, LoginEnrollment
 from pam_totp.matching import RECOVERY_CODE
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import Mfa
 from pam_totp.speech import speech
 from pam_totp.verdict import Verdict
-from pam_totp.who import Refused, Who, find_out
+from pam_totp.who import CANNOT_SHOW, Refused, Who, find_out
 from pam_totp.words import enrollment as words
 
 # What `collect` keeps for the line behind the password: never a verdict.
@@ -74,7 +73,7 @@ class Login:
         if who.trusted(self._context.now()):
             return self._ledger.passed(who, "a code was accepted from here")
         if who.enrolls:
-            return LoginEnrollment(self._context, self._talk, self._ledger, who).run()
+            return self._enrolled(who)
         typed = self._talk.ask(self._context.config.prompt_code)
         verdict = self._ledger.told(who, self._checked(who, typed))
         if verdict is Verdict.ACCEPTED:
@@ -172,6 +171,12 @@ class Login:
         if answer.parse(typed) is None or typed in (who.typed, who.account):
             return self._ledger.note(who, Verdict.NO_CODE)
         return self._ledger.stepped(who, typed or "", unknown_account if who.unknown else decide)
+
+    def _enrolled(self, who: Who) -> Verdict:
+        # Here, because what draws QR codes would cost every one-shot a third of its time.
+        from pam_totp.login_enrollment import LoginEnrollment  # noqa: PLC0415
+
+        return LoginEnrollment(self._context, self._talk, self._ledger, who).run()
 
     def _warn_of_few(self, who: Who) -> None:
         """Tell somebody who has used a recovery code if few are left; at a terminal alone, for

@@ -21,12 +21,9 @@ from pam_totp.event import Origin
 from pam_totp.ledger import Ledger
 from pam_totp.speech import Speech, speech
 from pam_totp.verdict import Verdict
-from pam_totp.who import Who
+from pam_totp.who import CANNOT_SHOW, Who
 from pam_totp.words import enrollment as words
 
-CANNOT_SHOW: Final = (
-    "this application cannot show a QR code: enroll over SSH, at the console, or by pam-totp enroll"
-)
 _ABANDONED: Final = "the enrollment was abandoned"
 _NAME: Final = "phone"
 _PROMPTS: Final = 20  # pages that one login may turn

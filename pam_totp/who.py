@@ -21,6 +21,10 @@ from pam_totp.source import OWN_DOOR, address_of, source_of
 from pam_totp.verdict import Verdict
 
 ROOT: Final = 0
+# Why somebody who could enroll in a login did not.
+CANNOT_SHOW: Final = (
+    "this application cannot show a QR code: enroll over SSH, at the console, or by pam-totp enroll"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import pytest
 
 from pam_totp import administration, invitation
 from pam_totp.account import NOBODY
-from pam_totp.login_enrollment import CANNOT_SHOW
 from pam_totp.verdict import Verdict
+from pam_totp.who import CANNOT_SHOW
 from tests.unit.world import ALICE, CODE_PROMPT, NOON, Phone, Talk, World, totp
 
 KEY = re.compile(r"((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})")
