@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from pam_totp.errors import ConfigError
+from pam_totp.speech import is_language
 
 DEFAULT_PATH: Final = Path("/etc/pam-totp/pam-totp.yaml")
 
@@ -24,6 +25,7 @@ class Config:
     """A host's configuration; times are seconds."""
 
     issuer: str
+    language: str
     data_directory: Path
     key_file: Path
     runtime_directory: Path
@@ -59,6 +61,12 @@ def _issuer(value: Any) -> str:
     return str(value)
 
 
+def _language(value: Any) -> str:
+    if not isinstance(value, str) or not is_language(value):
+        raise ValueError("a language such as en, de or de_DE")
+    return value
+
+
 def _path(value: Any) -> Path:
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
         raise ValueError("an absolute path")
@@ -82,6 +90,14 @@ OPTIONS: Final = (
         "the machine's name",
         _issuer,
         "What authenticator apps show above the account's name.",
+    ),
+    Option(
+        "language",
+        "en",
+        _language,
+        "In which language people are spoken to where the application does not say (it does\n"
+        "by LC_ALL, LC_MESSAGES or LANG in the PAM environment): en or de. Prompts are not\n"
+        "translated.",
     ),
     Option(
         "data-directory",

@@ -17,6 +17,7 @@ from pam_totp.policy.document import Policy
 from pam_totp.policy.in_force import InForce
 from pam_totp.policy.resolve import Effective, Situation, effective
 from pam_totp.sparing import Sparing
+from pam_totp.speech import Speech, speech
 from pam_totp.store.directory import DirectoryStore
 from pam_totp.store.protocol import Store
 
@@ -63,6 +64,11 @@ class Context:
             if name != person.name and other is not None and other.uid == person.uid:
                 return name
         return ""
+
+    def speech(self, language: str = "") -> Speech:
+        """Return how a person is spoken to: in `language` (of a locale), where that is "" in the
+        host's own."""
+        return speech(language or self.config.language)
 
     def limits(self, account: str) -> Limits:
         """Return when an account locks."""

@@ -14,7 +14,8 @@ class Conversation(Protocol):
     host_uid: int
 
     def locale(self) -> str:
-        """Return the locale that the application has passed, "" if it has not."""
+        """Return the locale that the application has passed, "" if it has not.  It may be any
+        text at all, and costs questions: this is for when something is to be said."""
 
     def user(self) -> str | None:
         """Return the name that was typed, asking for it if need be."""

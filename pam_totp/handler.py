@@ -15,6 +15,7 @@ from typing import Any, Final
 from pam_totp import context
 from pam_totp.login import Login
 from pam_totp.outward import PAM_AUTH_ERR, PAM_AUTHINFO_UNAVAIL, PAM_IGNORE, outward
+from pam_totp.speech import locale_of
 from pam_totp.verdict import Verdict
 
 _LINES: Final = {"": Login.check, "collect": Login.collect, "authfail": Login.wrong_password}
@@ -84,12 +85,11 @@ class PamConversation:
             return None
 
     def locale(self) -> str:
-        """Return the locale out of the PAM environment, "" if there is none."""
-        environment = getattr(self._pamh, "env", None)
-        if environment is None:
+        """Return the locale of the PAM environment; the application's own does not get here."""
+        try:
+            return locale_of(self._pamh.env) if hasattr(self._pamh, "env") else ""
+        except self._pamh.exception:
             return ""
-        found = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-        return next((value for value in found if value), "")
 
     def ask(self, prompt: str) -> str | None:
         """Ask with echo: the code works once, and applications that answer every prompt

@@ -111,10 +111,13 @@ class Ledger:
         """Tell the person why, where the policy wants that and root's stack has checked the
         password."""
         if who.ruled.messages is Messages.HELPFUL and who.door is Door.ROOT:
-            words = told(verdict, self.last)
-            if words:
-                self._talk.show(words)
+            self._tell(verdict)
         return verdict
+
+    def _tell(self, verdict: Verdict) -> None:
+        if told(verdict, self.last) is not None:  # only then is it worth asking for the locale
+            say = self._context.speech(self._talk.locale())
+            self._talk.show(told(verdict, self.last, say) or "")
 
     def said(
         self, who: Who, verdict: Verdict, made: Decision | None = None, detail: str = ""

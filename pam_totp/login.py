@@ -21,7 +21,6 @@ from pam_totp.matching import RECOVERY_CODE
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import Mfa
-from pam_totp.speech import speech
 from pam_totp.verdict import Verdict
 from pam_totp.who import CANNOT_SHOW, Refused, Who, find_out
 from pam_totp.words import enrollment as words
@@ -187,7 +186,7 @@ class Login:
         credentials = self._context.store.credentials(who.account)
         left = set(credentials.recovery_codes) - made.state.spent if credentials else set()
         if len(left) <= recovery.FEW:
-            say = speech(self._talk.locale())
+            say = self._context.speech(self._talk.locale())
             self._talk.show(say(words.FEW_LEFT, number=len(left)))
 
     def _answered(self, line: _Line) -> Verdict:

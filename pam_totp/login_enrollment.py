@@ -19,7 +19,7 @@ from pam_totp.enrollment import Draft
 from pam_totp.errors import EnrollmentError, InvitationGone, PamTotpError
 from pam_totp.event import Origin
 from pam_totp.ledger import Ledger
-from pam_totp.speech import Speech, speech
+from pam_totp.speech import Speech
 from pam_totp.verdict import Verdict
 from pam_totp.who import CANNOT_SHOW, Who
 from pam_totp.words import enrollment as words
@@ -47,7 +47,7 @@ class LoginEnrollment:
         self._who = who
         self._answered = 0
         self._locale = conversation.locale()
-        self._say = speech(self._locale)
+        self._say = context.speech(self._locale)
 
     def run(self) -> Verdict:
         """Enroll, and let the person in by the code that proved it.  Abandoned or refused, it

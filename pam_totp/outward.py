@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pam_totp.decide import HARD_STOP, Decision
+from pam_totp.speech import ENGLISH, Speech
 from pam_totp.verdict import Verdict
+from pam_totp.words import login as words
 
 # linux-pam's _pam_types.h
 PAM_SUCCESS: Final = 0
@@ -83,36 +85,33 @@ def detail_of(made: Decision) -> str:
 
 
 _TOLD: Final = {
-    Verdict.NOT_ENROLLED: "You need a code here and have not set one up. Ask your administrator.",
-    Verdict.UNKNOWN_ACCOUNT: "This account has no code to check. Ask your administrator.",
-    Verdict.WRONG_CODE: "Wrong code.",
-    Verdict.REPEATED_CODE: "This code was refused already. Wait for the next one.",
-    Verdict.REPLAYED_CODE: "This code was used already. Wait for the next one.",
+    Verdict.NOT_ENROLLED: words.NOT_ENROLLED,
+    Verdict.UNKNOWN_ACCOUNT: words.UNKNOWN_ACCOUNT,
+    Verdict.WRONG_CODE: words.WRONG_CODE,
+    Verdict.REPEATED_CODE: words.REPEATED_CODE,
+    Verdict.REPLAYED_CODE: words.REPLAYED_CODE,
 }
 
 
-def told(verdict: Verdict, made: Decision | None) -> str | None:
+def told(verdict: Verdict, made: Decision | None, say: Speech = ENGLISH) -> str | None:
     """Return what a refused person may be told after a right password, None for nothing.
 
     Never how far a code was off: that would be a hint to whoever guesses.
     """
     if verdict is Verdict.LOCKED_BY_ADMINISTRATOR:
-        return _locked(made)
+        return say(_locked(made))
     if verdict is Verdict.LOCKED and made is not None:
-        return f"Too many wrong codes. Locked until {_clock(made.state.codes.locked_until)}."
+        return say(words.LOCKED, clock=_clock(made.state.codes.locked_until))
     if verdict is Verdict.LOCKED_SOURCE and made is not None:
-        return f"Too many wrong passwords. Locked until {_clock(made.source.locked_until)}."
-    return _TOLD.get(verdict)
+        return say(words.LOCKED_SOURCE, clock=_clock(made.source.locked_until))
+    message = _TOLD.get(verdict)
+    return None if message is None else say(message)
 
 
 def _locked(made: Decision | None) -> str:
     lock = made.state.lock if made is not None else None
-    if lock is not None and lock.by == HARD_STOP:
-        return (
-            "Locked after many wrong codes, each with your right password: somebody knows it. "
-            "Ask your administrator, and change the password."
-        )
-    return "Locked by an administrator."
+    guessed = lock is not None and lock.by == HARD_STOP
+    return words.GUESSED if guessed else words.LOCKED_BY_ADMINISTRATOR
 
 
 def _clock(at: float) -> str:

@@ -17,6 +17,7 @@ from pam_totp.errors import ConfigError
 SHIPPED = Path(__file__).parents[2] / "etc/pam-totp.yaml"
 DEFAULTS = Config(
     issuer=platform.node(),
+    language="en",
     data_directory=Path("/var/lib/pam-totp"),
     key_file=Path("/etc/pam-totp/seal.key"),
     runtime_directory=Path("/run/pam-totp"),
@@ -27,6 +28,7 @@ DEFAULTS = Config(
 )
 FLIPPED: dict[str, tuple[Any, Any]] = {
     "issuer": ("Example & Söhne", "Example & Söhne"),
+    "language": ("de_DE.UTF-8", "de_DE.UTF-8"),
     "data-directory": ("/srv/totp", Path("/srv/totp")),
     "key-file": ("/srv/key", Path("/srv/key")),
     "runtime-directory": ("/run/other", Path("/run/other")),
@@ -39,6 +41,7 @@ TEXTS: list[Any] = [42, True, None, [], {}, "", "  ", "two\nlines", "\x1b[2J"]
 PATHS: list[Any] = [42, True, None, [], "", "relative/path", "~/path", "/a\0b"]
 WRONG: dict[str, list[Any]] = {
     "issuer": [*TEXTS, "with: colon"],
+    "language": [*TEXTS, "C", "german", "../de", "de/../../x", "de\0", "de\n", "de:en"],
     "data-directory": PATHS,
     "key-file": PATHS,
     "runtime-directory": PATHS,
@@ -49,6 +52,7 @@ WRONG: dict[str, list[Any]] = {
 }
 FORMS = {
     "issuer": "a line of text",
+    "language": "a language such as en, de or de_DE",
     "data-directory": "an absolute path",
     "key-file": "an absolute path",
     "runtime-directory": "an absolute path",

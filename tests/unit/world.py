@@ -151,11 +151,13 @@ class Talk:
     delays: list[float] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     language: str = ""
+    locale_asked: int = 0
 
     def show(self, text: str) -> None:
         self.shown.append(text)
 
     def locale(self) -> str:
+        self.locale_asked += 1
         return self.language
 
     def user(self) -> str | None:

@@ -21,7 +21,7 @@ def test_not_readable(patient: Patient, line: str) -> None:
     assert (finding.check, finding.level) == ("config", "error")
     assert finding.do.startswith(f"{patient.yaml}: change what is named")
     if line == "isuer: x":
-        assert "known: issuer, data-directory" in finding.do
+        assert "known: issuer, language" in finding.do
 
 
 def test_key_beside_the_data(patient: Patient) -> None:
