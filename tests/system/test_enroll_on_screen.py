@@ -4,30 +4,23 @@ and oathtool is the phone.
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from tests.system.lab.page import key_on, recovery_codes_on
 from tests.system.lab.person import Person
 from tests.system.lab.phone import OathPhone
 from tests.system.lab.product import COMMAND
-from tests.system.lab.scan import Ground, scan
+from tests.system.lab.scan import Ground, scan_only
 from tests.system.lab.screen import LARGE, PLAIN, SMALL, Screen
 
 PROMPT = "Code that the app shows now: "
-
-
-def key_on(screen: Screen) -> str:
-    """Return the key that stands on the screen in groups of four."""
-    (key,) = re.findall(r"\b(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}\b", screen.text())
-    return str(key)
 
 
 def proves(screen: Screen, person: Person, phone: OathPhone) -> None:
     """Type the phone's code; the account is enrolled then, and ten recovery codes are shown."""
     screen.answer(PROMPT, phone.fresh_code())
     assert screen.ends() == 0, screen.text()
-    assert len(re.findall(r"\brc-[0-9a-z-]+\b", screen.text())) == 10
+    assert recovery_codes_on(screen)
     assert person.status()["authenticators"]
 
 
@@ -38,7 +31,7 @@ def test_by_the_picture(newcomer: Person, size: tuple[int, int], ground: Ground)
     other has."""
     with Screen(size, [COMMAND, "enroll", newcomer.name]) as screen:
         screen.wait_for_prompt(PROMPT)
-        code = scan(screen, ground)
+        code = scan_only(screen, ground)
         assert code.quiet >= 2
         assert not code.inverted
         phone = OathPhone.scanned(code.uri)

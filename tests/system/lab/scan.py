@@ -59,15 +59,22 @@ class _Place:
     inverted: bool
 
 
-def scan(screen: Screen, ground: Ground = "dark") -> Code:
-    """Return the one code that is wholly visible, on a screen of that ground."""
+def scan(screen: Screen, ground: Ground = "dark") -> list[Code]:
+    """Return the codes that are wholly visible on a screen of that ground, the upmost first."""
     rows = list(_halves(screen.coloured(), screen.columns, light=ground == "light"))
-    places = list(_places(rows))
-    assert len(places) == 1, f"{len(places)} whole QR codes on:\n{screen.text()}"
-    (place,) = places
-    uri = _read(_photograph(rows, place), inverted=place.inverted)
+    return [_scanned(rows, place) for place in sorted(_places(rows), key=lambda p: p.row)]
+
+
+def scan_only(screen: Screen, ground: Ground = "dark") -> Code:
+    """Return the one code that is wholly visible."""
+    found = scan(screen, ground)
+    assert len(found) == 1, f"{len(found)} whole QR codes on:\n{screen.text()}"
+    return found[0]
+
+
+def _scanned(rows: Rows, place: _Place) -> Code:
     return Code(
-        uri=uri,
+        uri=_read(_photograph(rows, place), inverted=place.inverted),
         top=place.row // 2,
         bottom=(place.row + place.size - 1) // 2,
         columns=place.size,
