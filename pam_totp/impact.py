@@ -8,7 +8,7 @@ they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import product
@@ -18,7 +18,7 @@ from pam_totp.policy.document import Policy, Rule, Target
 from pam_totp.policy.keys import BY_NAME, Reach
 from pam_totp.policy.places import Place, places
 from pam_totp.policy.resolve import Situation, asks_in, ruling
-from pam_totp.policy.values import Mfa, midnight
+from pam_totp.policy.values import Invitations, Mfa, SelfEnrollment, Unenrolled, midnight
 from pam_totp.source import Address
 
 _MOST_DATES: Final = 4
@@ -30,7 +30,8 @@ class Somebody:
 
     `groups` says of each group that a policy names whether this is a member, None for what
     cannot be told.  Who is `enrolled` and not `usable` is damaged, or has enrolled under another
-    name.  `locked` ends when an administrator acts, `held` by itself.
+    name.  `locked` ends when an administrator acts, `held` by itself.  Who is `only_invited`
+    enrolls by an invitation alone, and who is `invited` has one.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Somebody:
     locked: bool = False
     held: bool = False
     administrator: bool = False
+    only_invited: bool = False
+    invited: bool = False
 
     def situation(self, service: str, address: Address | None, now: float) -> Situation:
         """Return a login of this person."""
@@ -51,7 +54,8 @@ class Standing(Enum):
 
     NOT_ASKED = 0
     ASKED = 1
-    REFUSED = 2
+    ENROLLS = 2  # sets up a code in the login itself
+    REFUSED = 3
 
 
 class Kind(Enum):
@@ -59,6 +63,7 @@ class Kind(Enum):
 
     REFUSED = "would be refused"
     ASKED = "will be asked for a code"
+    ENROLLS = "will set up a code when they log in"
     NOT_ASKED = "no longer asked for a code"
     NOT_REFUSED = "no longer refused, and not asked for a code"
 
@@ -107,23 +112,54 @@ class Overruled:
     people: tuple[str, ...]
 
 
-def impact(
-    old: Policy, new: Policy, people: Sequence[Somebody], services: Sequence[str], now: float
+def impact(  # noqa: PLR0913 -- what changes, for whom, where and when
+    old: Policy,
+    new: Policy,
+    people: Sequence[Somebody],
+    services: Sequence[str],
+    now: float,
+    *,
+    mute: Collection[str] = (),
 ) -> Impact:
-    """Return what changing `old` into `new` does to people at services that ask for codes."""
-    return _Comparison(old, new, people, services, now).impact()
+    """Return what changing `old` into `new` does to people at services that ask for codes.
+    Those that are `mute`, in lower case, show no prompt: nobody can enroll there."""
+    return _Comparison(old, new, people, services, now, mute=mute).impact()
 
 
-def standing(
-    policy: Policy, who: Somebody, service: str, address: Address | None, now: float
+def standing(  # noqa: PLR0913 -- who, where, when, by which policy
+    policy: Policy,
+    who: Somebody,
+    service: str,
+    address: Address | None,
+    now: float,
+    *,
+    mute: Collection[str] = (),
 ) -> Standing:
     """Return what becomes of somebody who logs in with the right password and is not locked."""
     if not asks_in(policy, service):
         return Standing.NOT_ASKED
-    mfa = ruling(policy, who.situation(service, address, now), "mfa").value
+    situation = who.situation(service, address, now)
+    mfa = ruling(policy, situation, "mfa").value
     if mfa is Mfa.OFF or (mfa is Mfa.OPTIONAL and not who.enrolled):
         return Standing.NOT_ASKED
-    return Standing.ASKED if who.usable else Standing.REFUSED
+    if who.usable:
+        return Standing.ASKED
+    shown = not who.enrolled and service.lower() not in mute
+    return Standing.ENROLLS if shown and _may_enroll(policy, who, situation) else Standing.REFUSED
+
+
+def _may_enroll(policy: Policy, who: Somebody, situation: Situation) -> bool:
+    """Whether somebody who has not enrolled can do so in this login."""
+
+    def value(name: str) -> object:
+        return ruling(policy, situation, name).value
+
+    if value("unenrolled") is not Unenrolled.ENROLL:
+        return False
+    if value("self-enrollment") is not SelfEnrollment.ON:
+        return False
+    wanted = who.only_invited or value("invitations") is Invitations.REQUIRED
+    return who.invited or not wanted
 
 
 def overruled(
@@ -164,19 +200,23 @@ def alike(people: Sequence[Somebody], *policies: Policy) -> list[tuple[Somebody,
     found: dict[object, list[Somebody]] = defaultdict(list)
     for one in people:
         name = one.name if one.name in named else None
-        found[frozenset(one.groups.items()), one.enrolled, one.usable, one.locked, name].append(one)
+        facts = one.enrolled, one.usable, one.locked, one.only_invited, one.invited
+        found[frozenset(one.groups.items()), facts, name].append(one)
     return [(them[0], tuple(one.name for one in them)) for them in found.values()]
 
 
 class _Comparison:
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- as `impact`
         self,
         old: Policy,
         new: Policy,
         people: Sequence[Somebody],
         services: Sequence[str],
         now: float,
+        *,
+        mute: Collection[str],
     ) -> None:
+        self._mute = mute
         self._old, self._new = old, new
         self._people, self._services, self._now = people, services, now
         self._crowd = alike([one for one in people if not one.locked], old, new)
@@ -207,7 +247,7 @@ class _Comparison:
         for service in self._services:
             for one, names in self._crowd:
                 before, after = (
-                    standing(policy, one, service, place.address, now)
+                    standing(policy, one, service, place.address, now, mute=self._mute)
                     for policy in (self._old, self._new)
                 )
                 if before is not after:
@@ -245,14 +285,16 @@ class _Comparison:
                 yield service
 
     def _gets_in(self, policy: Policy, who: Somebody, service: str, place: Place) -> bool:
-        found = standing(policy, who, service, place.address, self._now)
-        return found is Standing.NOT_ASKED or (found is Standing.ASKED and not who.held)
+        found = standing(policy, who, service, place.address, self._now, mute=self._mute)
+        if found is Standing.NOT_ASKED:
+            return True
+        return found is not Standing.REFUSED and not who.held
 
 
 def _kind(before: Standing, after: Standing) -> Kind:
     if after is Standing.NOT_ASKED:
         return Kind.NOT_REFUSED if before is Standing.REFUSED else Kind.NOT_ASKED
-    return Kind.REFUSED if after is Standing.REFUSED else Kind.ASKED
+    return {Standing.REFUSED: Kind.REFUSED, Standing.ENROLLS: Kind.ENROLLS}.get(after, Kind.ASKED)
 
 
 def _together(

@@ -86,6 +86,8 @@ def somebody(world: Context, one: Known, groups: Collection[str], now: float) ->
         locked=state.lock is not None,
         held=state.codes.locked(now),
         administrator=person is not None and _is_administrator(world, person),
+        only_invited=state.only_invited,
+        invited=state.invitation is not None and now < state.invitation.until,
     )
 
 

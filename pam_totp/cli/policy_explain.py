@@ -15,6 +15,7 @@ from pam_totp.account import NOBODY
 from pam_totp.cli.terminal import hint, moment, plain, table, wrapped
 from pam_totp.context import Context
 from pam_totp.errors import PolicyError
+from pam_totp.impact import Standing, standing
 from pam_totp.locks import Kind
 from pam_totp.people import Known
 from pam_totp.policy import reason
@@ -23,6 +24,7 @@ from pam_totp.policy.keys import KEYS, Key
 from pam_totp.policy.resolve import Ruling, Situation, asks_in, ruling
 from pam_totp.policy.values import Mfa, midnight
 from pam_totp.source import Address, address_of, source_of
+from pam_totp.stack import services_that_collect
 
 ALL: Final = "all"
 _MFA: Final = "mfa"
@@ -51,8 +53,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What becomes of the login: "asked", "not asked" or "refused", in a sentence, with what to
-    do about it ("" for nothing)."""
+    """What becomes of the login: "asked", "not asked", "enrolls" or "refused", in a sentence,
+    with what to do about it ("" for nothing)."""
 
     standing: str
     sentence: str
@@ -156,6 +158,9 @@ def _without_code(asked: Question, made: Ruling) -> Answer:
 def _with_code(asked: Question, made: Ruling) -> Answer:
     who, now, place = asked.who, asked.situation.now, asked.place
     name, because = who.name, _because(made, now)
+    if who.state.enrolled is None and _enrolls(asked):
+        sentence = f"{name} sets up a code when logging in{place}: {because}, and has none yet"
+        return Answer("enrolls", sentence)
     if who.state.enrolled is None:
         sentence = f"{name} is refused{place}: {because}, and {name} has not enrolled"
         return Answer("refused", sentence, _command("enroll", name))
@@ -171,6 +176,21 @@ def _with_code(asked: Question, made: Ruling) -> Answer:
         return Answer("refused", f"{name} is refused{place}: {why}", _command("unlock", name))
     tail = "" if made.value is Mfa.REQUIRED else f", and {name} has enrolled"
     return Answer("asked", f"{name} must use a code{place}: {because}{tail}")
+
+
+def _enrolls(asked: Question) -> bool:
+    """Whether the person can enroll in this login."""
+    one = people.somebody(asked.world, asked.who, asked.policy.groups, asked.situation.now)
+    service, address = asked.situation.service, asked.situation.address
+    found = standing(
+        asked.policy,
+        one,
+        service or "",
+        address,
+        asked.situation.now,
+        mute=services_that_collect(),
+    )
+    return found is Standing.ENROLLS
 
 
 def _trusted_until(asked: Question) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,17 +19,10 @@ from pam_totp.impact import Effect, Impact, Overruled, Somebody
 from pam_totp.policy.document import Policy, Target
 from pam_totp.policy.keys import BY_NAME
 from pam_totp.policy.resolve import asks_in
-from pam_totp.policy.values import ALL_SERVICES, Invitations, SelfEnrollment, Unenrolled
-from pam_totp.stack import StackError, Tree, services_using_module
+from pam_totp.policy.values import ALL_SERVICES, Unenrolled
+from pam_totp.stack import StackError, Tree, services_that_collect, services_using_module
 
 MOST_NAMES: Final = 10
-_NOT_YET: Final = {
-    Unenrolled.ENROLL: "this release does not enroll within a login yet: whoever must use a code "
-    "and has not enrolled is refused",
-    Invitations.REQUIRED: "this release has no invitations yet: administrators enroll people",
-    SelfEnrollment.ON: "this release lets nobody enroll alone yet: administrators enroll people",
-    SelfEnrollment.OFF: "this release lets nobody enroll alone yet, whatever is set",
-}
 
 
 class LocksOut(PolicyError):
@@ -45,6 +38,7 @@ class Outlook:
     now: float
     people: Sequence[Somebody]
     services: Sequence[str]
+    mute: Collection[str]
     impact: Impact
     overruled: Sequence[Overruled]
 
@@ -59,14 +53,15 @@ def outlook(world: Context, change: Change, author: str) -> Outlook:
         for one in people.known(world, groups, {author, *map(str, named)})
         if one.person is not None  # a name that NSS does not know gets in nowhere
     ]
-    services = _enforced()
+    services, mute = _enforced()
     return Outlook(
         change,
         author,
         now,
         everybody,
         services,
-        impact.impact(old, new, everybody, services, now),
+        mute,
+        impact.impact(old, new, everybody, services, now, mute=mute),
         impact.overruled(old, new, everybody, services, now),
     )
 
@@ -121,7 +116,8 @@ def _notes(seen: Outlook) -> Iterator[str]:
     for rule in new.rules:
         before = old.rule(rule.target).values
         changed = {name: value for name, value in rule.values.items() if before.get(name) != value}
-        yield from (_NOT_YET[value] for value in changed.values() if value in _NOT_YET)
+        if changed.get("unenrolled") is Unenrolled.ENROLL:
+            yield from _time_to_enroll(seen.services, seen.mute)
         if changed:
             yield from _of_target(rule.target, seen)
     for one in seen.overruled:
@@ -140,6 +136,19 @@ def _of_target(target: Target, seen: Outlook) -> Iterator[str]:
             f"a login without an address (console, su) is in {target.network} only where that is "
             "the stricter"
         )
+
+
+def _time_to_enroll(services: Sequence[str], mute: Collection[str]) -> Iterator[str]:
+    """Say where people can set up a code when they log in, and that it takes a while."""
+    shown = [name for name in services if name.lower() not in mute]
+    if shown:
+        yield (
+            f"people can set up a code when they log in at {', '.join(shown)}; whether they are "
+            "given the time for it, `pam-totp doctor enrollment` says"
+        )
+    for name in services:
+        if name.lower() in mute:
+            yield f"{name} cannot show a QR code: who has none is refused there"
 
 
 def _found(everybody: Sequence[Somebody], group: str) -> bool:
@@ -164,13 +173,14 @@ def _dangers(seen: Outlook) -> Iterator[tuple[str, str]]:
         yield f"{message}, or all are locked", f"pam-totp enroll {shlex.quote(author)}"
 
 
-def _enforced() -> list[str]:
-    """Return the services of this host that ask for codes, as far as their stacks go."""
+def _enforced() -> tuple[list[str], frozenset[str]]:
+    """Return the services of this host that ask for codes, as far as their stacks go, and those
+    of them where nobody can enroll."""
     try:
-        return services_using_module()
+        return services_using_module(), services_that_collect()
     except StackError as error:
         say(plain(str(error)))
-        return []
+        return [], frozenset()
 
 
 def _where(policy: Policy, enforced: Sequence[str]) -> None:

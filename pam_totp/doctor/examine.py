@@ -10,6 +10,7 @@ from pam_totp.bridge.log import describe
 from pam_totp.doctor import (
     clock,
     configuration,
+    enrollment,
     files,
     lines,
     openvpn,
@@ -33,6 +34,7 @@ SUBJECTS: Final = (
     Subject("stacks", (*lines.CHECKS, *stacks.CHECKS)),
     Subject("ssh", ssh.CHECKS),
     Subject("openvpn", openvpn.CHECKS),
+    Subject("enrollment", enrollment.CHECKS),
 )
 NAMES: Final = frozenset(
     name for subject in SUBJECTS for name in (subject.name, *(c.name for c in subject.checks))

@@ -17,7 +17,14 @@ from pam_totp.policy.in_force import InForce
 from pam_totp.policy.places import places
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import ALL_SERVICES
-from pam_totp.stack import MODULE, Rule, StackError, Tree, services_using_module
+from pam_totp.stack import (
+    MODULE,
+    Rule,
+    StackError,
+    Tree,
+    services_that_collect,
+    services_using_module,
+)
 
 
 def _readable(machine: Machine) -> Iterator[Finding]:
@@ -91,12 +98,12 @@ def _stacks(machine: Machine) -> Iterator[Finding]:
 def _ways_in(machine: Machine) -> Iterator[Finding]:
     """Look whether an administrator can log in at each service that asks, from anywhere."""
     policy, now = _policy(machine), machine.now()
-    them = _administrators(machine, policy)
+    them, mute = _administrators(machine, policy), services_that_collect(machine.root)
     shut = [
         service
         for service in services_using_module(machine.root)
         if not any(
-            standing(policy, one, service, place.address, now) is not Standing.REFUSED
+            standing(policy, one, service, place.address, now, mute=mute) is not Standing.REFUSED
             for one in them
             for place in places(policy, policy)
             if not one.locked

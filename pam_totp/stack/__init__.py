@@ -5,6 +5,14 @@ has, and the rest of the package writes.
 """
 
 from pam_totp.stack.pamfile import Line, StackError
-from pam_totp.stack.tree import MODULE, Rule, Tree, services_using_module
+from pam_totp.stack.tree import MODULE, Rule, Tree, services_that_collect, services_using_module
 
-__all__ = ["MODULE", "Line", "Rule", "StackError", "Tree", "services_using_module"]
+__all__ = [
+    "MODULE",
+    "Line",
+    "Rule",
+    "StackError",
+    "Tree",
+    "services_that_collect",
+    "services_using_module",
+]

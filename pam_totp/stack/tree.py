@@ -116,6 +116,13 @@ def services_using_module(root: Path = Path("/")) -> list[str]:
     return [name for name in tree.services() if _uses_module(tree, name)]
 
 
+def services_that_collect(root: Path = Path("/")) -> frozenset[str]:
+    """Return the services, in lower case, whose clients send fields and show no prompt: there
+    nobody can enroll."""
+    tree = Tree(root)
+    return frozenset(name.lower() for name in services_using_module(root) if _collects(tree, name))
+
+
 def is_meant_for_inclusion(name: str) -> bool:
     """Whether a file of that name is one that others include, and no service's own."""
     return name.startswith("common-") or name in ("pam-totp", "pam-totp-code", "pam-totp-openvpn")
@@ -128,6 +135,11 @@ def _uses_module(tree: Tree, name: str) -> bool:
         return any(rule.line.name == MODULE for rule in tree.stack(name, "auth"))
     except StackError:
         return False
+
+
+def _collects(tree: Tree, name: str) -> bool:
+    ours = (rule.line for rule in tree.stack(name, "auth") if rule.line.name == MODULE)
+    return any("collect" in line.arguments for line in ours)
 
 
 def _is_service(name: str) -> bool:

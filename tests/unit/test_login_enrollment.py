@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from pam_totp import administration, invitation
+from pam_totp import administration, invitation, people
 from pam_totp.account import NOBODY
+from pam_totp.impact import Standing, standing
 from pam_totp.verdict import Verdict
 from pam_totp.who import CANNOT_SHOW
 from tests.unit.world import ALICE, CODE_PROMPT, NOON, Phone, Talk, World, totp
@@ -319,3 +320,47 @@ def test_few_recovery_codes_left(world: World) -> None:
     talk = Talk("alice", [(CODE_PROMPT, totp(phone.secret, int(NOON // 30)))])
     assert world.login(talk).check() is Verdict.ACCEPTED
     assert not talk.shown
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "mfa=required",
+        "mfa=required unenrolled=enroll",
+        "unenrolled=enroll",
+        "mfa=required unenrolled=enroll self-enrollment=off",
+        "mfa=required unenrolled=enroll invitations=required",
+    ],
+)
+@pytest.mark.parametrize("has_one", [False, True])
+@pytest.mark.parametrize("after_a_reset", [False, True])
+def test_a_login_is_as_foreseen(
+    world: World,
+    sets: str,
+    *,
+    has_one: bool,
+    after_a_reset: bool,
+) -> None:
+    """What is said beforehand of somebody who has not enrolled is what becomes of the login."""
+    world.sets(*sets.split())
+    if after_a_reset:
+        world.enroll()
+        administration.reset(world.store, "alice", NOON, "root")
+    word = invited(world) if has_one else "in-22222-22222-2222a"
+    one = people.somebody(world.context, people.find(world.context, "alice"), (), NOON)
+    foreseen = standing(world.context.policy(), one, "sshd", None, NOON)
+    asked = "required" in sets.replace("mfa=required", "") or after_a_reset
+    person = newcomer(*[word] * asked, "", code(), "yes")
+    if "unenrolled=enroll" not in sets or "self-enrollment" in sets or "mfa" not in sets:
+        person = newcomer("123456")
+    verdict = world.login(person).check()
+    assert (
+        verdict
+        in {
+            Standing.ENROLLS: {Verdict.ACCEPTED},
+            Standing.NOT_ASKED: {Verdict.NOT_NEEDED},
+            Standing.REFUSED: {Verdict.NOT_ENROLLED, Verdict.WRONG_INVITATION},
+        }[foreseen]
+    )
+    mute = standing(world.context.policy(), one, "sshd", None, NOON, mute={"sshd"})
+    assert mute is (Standing.REFUSED if foreseen is Standing.ENROLLS else foreseen)

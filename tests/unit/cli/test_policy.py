@@ -105,7 +105,7 @@ def test_what_it_does_is_said_first(host: Host, services: list[str]) -> None:
 
 
 def test_what_has_no_effect_is_said(host: Host, services: list[str]) -> None:
-    """A rule over which another wins, and a key whose part does not exist yet, are named."""
+    """A rule over which another wins is named, and where people can enroll."""
     services += ["sshd"]
     host.does("policy", "set", "mfa=off", "--user", "daemon", "--yes")
     done = host.does("policy", "set", "mfa=required", "--group", "daemon", "--yes")
@@ -117,7 +117,7 @@ def test_what_has_no_effect_is_said(host: Host, services: list[str]) -> None:
     done = host.does("policy", "set", "mfa=off", "--from", "192.0.2.0/24", "--yes")
     assert "a login without an address (console, su) is in 192.0.2.0/24 only where" in done.err
     done = host.does("policy", "set", "unenrolled=enroll", "--yes")
-    assert "this release does not enroll within a login yet" in done.err
+    assert "people can set up a code when they log in at sshd" in done.err
 
 
 def test_who_locks_himself_out_is_stopped(host: Host, services: list[str]) -> None:
