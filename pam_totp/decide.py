@@ -77,14 +77,16 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict, and what to remember.  `authenticator` names what was matched; `locks`
-    says that this attempt has begun a lock; `slow` asks for a longer delay; `drift` is by how
-    many seconds the clock is off whose code was refused for that alone (negative: slow)."""
+    says that this attempt has begun a lock, and `locks_address` that it is one of the address
+    and not of the account; `slow` asks for a longer delay; `drift` is by how many seconds the
+    clock is off whose code was refused for that alone (negative: slow)."""
 
     verdict: Verdict
     state: AccountState
     source: Counter
     authenticator: str | None = None
     locks: bool = False
+    locks_address: bool = False
     slow: bool = False
     drift: int | None = None
 
@@ -160,11 +162,13 @@ def wrong_password(attempt: Attempt, subject: Subject, rules: Rules) -> Decision
     if source.locked(attempt.now):
         return Decision(Verdict.WRONG_PASSWORD, state, source)
     source = source.failed(Failure(attempt.now), rules.limits, lockable=lockable)
+    locks = source.locked(attempt.now)
     return Decision(
         Verdict.WRONG_PASSWORD,
         state,
         source,
-        locks=source.locked(attempt.now),
+        locks=locks,
+        locks_address=locks,
         slow=not lockable and source.full(attempt.now, rules.limits),
     )
 

@@ -75,13 +75,24 @@ def outward(verdict: Verdict) -> Outward:
             return _REFUSED
 
 
+LOCKS: Final = "this locks"
+LOCKS_ADDRESS: Final = "this locks the address"
+LOCKS_FOR_GOOD: Final = "this locks until an administrator unlocks"
+
+
 def detail_of(made: Decision) -> str:
     """Return what an administrator should know of a decision beyond its verdict."""
-    said = ["this locks"] if made.locks else []
+    said = [_begun(made)] if made.locks else []
     if made.drift is not None:
         off = "slow" if made.drift < 0 else "fast"
         said.append(f"the phone's clock is {abs(made.drift)} s {off}")
     return "; ".join(said)
+
+
+def _begun(made: Decision) -> str:
+    if made.locks_address:
+        return LOCKS_ADDRESS
+    return LOCKS if made.state.lock is None else LOCKS_FOR_GOOD
 
 
 _TOLD: Final = {

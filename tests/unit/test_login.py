@@ -357,7 +357,7 @@ def test_wrong_passwords_lock_an_address_and_not_a_person(world: World) -> None:
     phone, other = world.enroll(), world.enroll(BOB)
     for _ in range(5):
         wrong_password(world, rhost="198.51.100.9")
-    assert 'detail="this locks"' in world.lines[-2]
+    assert 'detail="this locks the address"' in world.lines[-2]
     begins = "lock=begins account=alice kind=passwords source=198.51.100.9 until="
     assert world.lines[-1].startswith(begins)
     assert world.check(phone.code(NOON), rhost="198.51.100.9") is Verdict.LOCKED_SOURCE
