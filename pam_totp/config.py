@@ -7,10 +7,11 @@ configuration and test come from it.
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -18,6 +19,12 @@ from pam_totp.errors import ConfigError
 from pam_totp.speech import is_language
 
 DEFAULT_PATH: Final = Path("/etc/pam-totp/pam-totp.yaml")
+MAIL: Final = "mail"
+# Whatever else an address may hold means more to one mail program or another.
+MAILBOX: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?")
+
+Notify = Literal["mail"] | tuple[str, ...] | None
+"""By which way notices leave: the local mail, a command, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,9 @@ class Config:
     prompt_code: str
     fail_delay: float
     person_timeout: float
+    notify: Notify
+    notify_mail: str
+    notify_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,34 @@ def _seconds(least: float, most: float) -> Callable[[Any], float]:
         return float(value)
 
     return parse
+
+
+def _notify(value: Any) -> Notify:
+    if value is False or value == "off":  # YAML takes off for false
+        return None
+    if value == MAIL:
+        return MAIL
+    words = isinstance(value, list) and all(isinstance(w, str) and "\0" not in w for w in value)
+    if not words or not value or not value[0].startswith("/"):
+        raise ValueError("off, mail, or a command: [/absolute/path/of/program, argument, ...]")
+    return tuple(value)
+
+
+def _notify_mail(value: Any) -> str:
+    local, account, rest = str(value).partition("{account}")
+    if not account or "@" in local or not _is_mailbox(f"{local}a{rest}"):
+        raise ValueError("a mail address with {account} in it")
+    return str(value)
+
+
+def _mailbox(value: Any) -> str:
+    if not _is_mailbox(value):
+        raise ValueError("a mail address, or the name of an account of this machine")
+    return str(value)
+
+
+def _is_mailbox(value: Any) -> bool:
+    return isinstance(value, str) and MAILBOX.fullmatch(value) is not None
 
 
 OPTIONS: Final = (
@@ -145,6 +183,27 @@ OPTIONS: Final = (
         "600",
         _seconds(10, 3600),
         "How long a person may take to answer a prompt, in seconds (10 to 3600).",
+    ),
+    Option(
+        "notify",
+        "off",
+        _notify,
+        "How people are told of enrollment, removal, reset, used recovery codes and locks\n"
+        "of their accounts: off, mail (by /usr/sbin/sendmail), or a command, which gets the\n"
+        "text on standard input: [/usr/local/sbin/tell, argument]. pam-totp-notify reads\n"
+        "this when it starts: systemctl restart pam-totp-notify.",
+    ),
+    Option(
+        "notify-mail",
+        '"{account}"',
+        _notify_mail,
+        'Where `notify: mail` sends to, for instance "{account}@example.org".',
+    ),
+    Option(
+        "notify-from",
+        "root",
+        _mailbox,
+        "Whom it is from.",
     ),
 )
 

@@ -23,10 +23,10 @@ _MAX_LINKS: Final = 5
 _MAX_PLACES: Final = 12
 
 
-def open_log(*, echo: bool = False) -> None:
+def open_log(ident: str = IDENT, *, echo: bool = False) -> None:
     """Direct syslog's lines to authpriv; with `echo`, to standard error as well."""
     options = syslog.LOG_PID | syslog.LOG_NDELAY | (syslog.LOG_PERROR if echo else 0)
-    syslog.openlog(IDENT, options, syslog.LOG_AUTHPRIV)
+    syslog.openlog(ident, options, syslog.LOG_AUTHPRIV)
 
 
 def at(priority: int, line: str) -> None:

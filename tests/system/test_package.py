@@ -21,7 +21,8 @@ PACKAGE: Final = Path("/run/lab/package.deb")
 NAME: Final = "libpam-totp"
 OWN_STACKS: Final = {"pam-totp", "pam-totp-code", "pam-totp-openvpn"}
 WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
-UNIT_LINKS: Final = {f"{WANTS}/{unit}.service" for unit in ("pam-totpd", "pam-totp-trial")}
+UNITS: Final = ("pam-totpd", "pam-totp-trial", "pam-totp-notify")
+UNIT_LINKS: Final = {f"{WANTS}/{unit}.service" for unit in UNITS}
 
 
 def installed_files() -> list[Path]:
@@ -85,7 +86,13 @@ def test_module_is_where_libpam_looks() -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["/usr/bin/pam-totp", "/usr/sbin/pam-totpd", "/usr/libexec/pam-totp/oneshot"]
+    "program",
+    [
+        "/usr/bin/pam-totp",
+        "/usr/sbin/pam-totpd",
+        "/usr/libexec/pam-totp/oneshot",
+        "/usr/libexec/pam-totp/pam-totp-notify",
+    ],
 )
 def test_programs_ignore_their_callers_python(program: str) -> None:
     """Every program runs Debian's Python and looks at nothing of its caller's."""

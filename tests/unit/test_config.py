@@ -25,6 +25,9 @@ DEFAULTS = Config(
     prompt_code="Verification code: ",
     fail_delay=2.0,
     person_timeout=600.0,
+    notify=None,
+    notify_mail="{account}",
+    notify_from="root",
 )
 FLIPPED: dict[str, tuple[Any, Any]] = {
     "issuer": ("Example & Söhne", "Example & Söhne"),
@@ -36,8 +39,12 @@ FLIPPED: dict[str, tuple[Any, Any]] = {
     "prompt-code": ("Code: ", "Code: "),
     "fail-delay": (0, 0.0),
     "person-timeout": (10.5, 10.5),
+    "notify": (["/usr/local/sbin/tell", "--as", "-"], ("/usr/local/sbin/tell", "--as", "-")),
+    "notify-mail": ("{account}+totp@example.org", "{account}+totp@example.org"),
+    "notify-from": ("it@example.org", "it@example.org"),
 }
 TEXTS: list[Any] = [42, True, None, [], {}, "", "  ", "two\nlines", "\x1b[2J"]
+MAILBOXES: list[Any] = [*TEXTS, "a b@example.org", "a@b@c", "-x", "@example.org", "|id", "a,b", "é"]
 PATHS: list[Any] = [42, True, None, [], "", "relative/path", "~/path", "/a\0b"]
 WRONG: dict[str, list[Any]] = {
     "issuer": [*TEXTS, "with: colon"],
@@ -49,6 +56,15 @@ WRONG: dict[str, list[Any]] = {
     "prompt-code": TEXTS,
     "fail-delay": ["2", True, None, [], -0.1, 60.1, float("nan"), float("inf")],
     "person-timeout": ["600", False, None, {}, 9.9, 3600.1, float("nan")],
+    "notify": [True, None, 1, {}, [], "/bin/tell", "Mail", ["tell"], ["/bin/tell", 5], ["/a\0b"]],
+    "notify-mail": [
+        *(
+            value.replace("a", "{account}", 1) if isinstance(value, str) else value
+            for value in MAILBOXES
+        ),
+        *("all@example.org", "x@{account}.org", "{account}{account}", "{name}@example.org"),
+    ],
+    "notify-from": [*MAILBOXES, "{account}"],
 }
 FORMS = {
     "issuer": "a line of text",
@@ -60,6 +76,9 @@ FORMS = {
     "prompt-code": "a line of text",
     "fail-delay": "0 to 60",
     "person-timeout": "10 to 3600",
+    "notify": "off, mail, or a command: [/absolute/path/of/program, argument, ...]",
+    "notify-mail": "a mail address with {account} in it",
+    "notify-from": "a mail address",
 }
 
 
@@ -82,6 +101,15 @@ def test_every_option_flipped(name: str) -> None:
     written, value = FLIPPED[name]
     found = config.parse(yaml.safe_dump({name: written}), "f")
     assert found == dataclasses.replace(DEFAULTS, **{name.replace("-", "_"): value})
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("off", None), ('"off"', None), ("mail", "mail"), ("[/bin/tell]", ("/bin/tell",))],
+)
+def test_notices(written: str, value: Any) -> None:
+    """Notices are off, mailed or a command's, as an administrator writes it."""
+    assert config.parse(f"notify: {written}", "f").notify == value
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in WRONG.items() for v in values])
