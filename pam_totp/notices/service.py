@@ -71,7 +71,7 @@ def _serve(loaded: Config, chosen: Channel) -> None:
         signal.signal(number, lambda *_: stopped.set())
     directory = loaded.data_directory
     store = DirectoryStore(directory, _OPENS_NOTHING)
-    compose = partial(message, host=platform.node(), speech=speech())
+    compose = partial(message, host=platform.node(), speech=speech(loaded.language))
     with progress.only_one(directory):
         clerk = Clerk(
             store,
