@@ -124,3 +124,14 @@ def test_a_relative_path_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     create(Path("qr.png"), DATA)
     assert (tmp_path / "qr.png").read_bytes() == DATA
+
+
+def test_a_file_system_without_modes_gets_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file stays readable for others whatever is asked, as on FAT, it is removed."""
+    real = os.fchmod
+    monkeypatch.setattr(os, "fchmod", lambda descriptor, _: real(descriptor, 0o755))
+    with pytest.raises(NotWritten, match="cannot keep it from others"):
+        create(tmp_path / "qr.png", DATA)
+    assert list(tmp_path.iterdir()) == []
