@@ -132,6 +132,7 @@ def test_the_fullest_sheet_is_one_page(tmp_path: Path, language: str, size: str)
     )
     pdf = printed(tmp_path, document, size)
     full, codes, invitation = camera.texts(pdf)
+    assert full.startswith({"en": "Hello", "de": "Guten Tag"}[language])
     assert all(code in full and code in codes for code in CODES)
     assert word in full
     assert word in invitation

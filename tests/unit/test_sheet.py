@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from pam_totp import picture, sheet
 from pam_totp.otp import Parameters
 from pam_totp.sheet import InvitationPage, Page, RecoveryPage
 from pam_totp.speech import speech
+from pam_totp.words import sheet as words
 
 ENGLISH = speech("en")
 KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -102,6 +104,16 @@ def test_an_invitation_on_a_page() -> None:
     """Somebody who is given an invitation as well finds it on their page."""
     read = document(sheet.page(Page("alice", "Example", URI, KEY, invitation=WORD), ENGLISH))
     assert read.texts["code"][1] == WORD
+
+
+def test_in_german_every_word_is_german(catalogs: Path) -> None:
+    """A German document says so to the browser, and nothing of it is left in English."""
+    german = speech("de_DE.UTF-8")
+    assert '<html lang="de">' in sheet.begin("Blätter", german)
+    assert '<html lang="en">' in sheet.begin("Sheets", ENGLISH)
+    texts = [text for name, text in vars(words).items() if name.isupper() and isinstance(text, str)]
+    assert len(texts) > 20
+    assert [text for text in texts if german(text) == text] == []
 
 
 def test_it_needs_nothing_and_runs_nothing() -> None:
