@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 from pam_totp import grace
 from pam_totp.account import (
@@ -24,9 +24,12 @@ from pam_totp.decide import Rules
 from pam_totp.errors import EnrollmentError, StoreDamaged
 from pam_totp.event import NOWHERE, Event, Origin
 from pam_totp.lockout import Counter, Limits, WrongCodes
+from pam_totp.matching import next_counter
 from pam_totp.otp import Parameters, step_at
 from pam_totp.policy.values import Mfa
 from pam_totp.store.protocol import Store
+
+_BEYOND: Final = 1_000_000_000  # counters: one a second for thirty years
 
 Locked = Literal["no", "until", "administrator"]
 State = Literal["locked", "pending", "off", "enrolled", "open"]
@@ -42,7 +45,8 @@ class Status:
     credentials cannot be read or do not count.  `mfa` is whether a code is needed wherever no
     rule for a place says otherwise, and `mfa_from` the day to come on which it is required.
     `drifts` says of authenticators, by name, by how many seconds their clocks were off when a
-    code was last refused for that alone; negative is slow.
+    code was last refused for that alone; negative is slow.  `out_of_step` names the HOTP tokens
+    of which no code counts until `resync`.
     """
 
     account: str
@@ -58,6 +62,7 @@ class Status:
     mfa: Mfa = Mfa.OPTIONAL
     mfa_from: date | None = None
     drifts: tuple[tuple[str, int], ...] = ()
+    out_of_step: tuple[str, ...] = ()
     gone: bool = False
 
     @property
@@ -98,6 +103,7 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
         last_used=state.last_used,
         damage=damage,
         drifts=_drifts(credentials, state),
+        out_of_step=_out_of_step(credentials, state),
     )
 
 
@@ -105,6 +111,16 @@ def _drifts(credentials: Credentials | None, state: AccountState) -> tuple[tuple
     known = credentials.authenticators if credentials else ()
     drifts = ((one.name, state.of(one).drift) for one in known)
     return tuple((name, drift) for name, drift in drifts if drift is not None)
+
+
+def _out_of_step(credentials: Credentials | None, state: AccountState) -> tuple[str, ...]:
+    known = credentials.authenticators if credentials else ()
+    return tuple(one.name for one in known if is_out_of_step(one, state.of(one)))
+
+
+def is_out_of_step(one: Authenticator, known: AuthenticatorState) -> bool:
+    """Whether it is an HOTP token of which no code counts until `resync` (see `spend`)."""
+    return one.parameters.type == "hotp" and known.offset < 0
 
 
 def all_statuses(store: Store, now: float, limits: Callable[[str], Limits]) -> Iterator[Status]:
@@ -206,10 +222,25 @@ def spend(credentials: Credentials, state: AccountState, now: float, rules: Rule
     code or grace: last steps beyond the present window, never lower than they were."""
     for authenticator in credentials.authenticators:
         known = state.of(authenticator)
-        step = step_at(now, authenticator.parameters.period) + known.offset + rules.window
-        spent = replace(known, last_step=max(known.last_step, step))
+        if authenticator.parameters.type == "hotp":
+            spent = _out_of_reach(known)
+        else:
+            step = step_at(now, authenticator.parameters.period) + known.offset + rules.window
+            spent = replace(known, last_step=max(known.last_step, step))
         state = state.with_authenticator(authenticator.id, spent)
     return replace(grace.ended(state), spent=state.spent | set(credentials.recovery_codes))
+
+
+def _out_of_reach(known: AuthenticatorState) -> AuthenticatorState:
+    """Return the state of an HOTP token of which no code counts until `resync`.
+
+    Nobody can tell how often it was used since the counter that is known: to spend the
+    look-ahead would leave codes to come that were accepted before and may have been seen.  So
+    the last counter goes beyond all that a token ever shows; `offset` says by how far, so that
+    two codes in a row are searched for from where it was known to be.
+    """
+    at = known.last_step + known.offset
+    return replace(known, last_step=at + _BEYOND, offset=-_BEYOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +249,8 @@ class AuthenticatorStatus:
 
     `offset` is by how many seconds `resync` has set its window off; `drift` is by how many its
     clock was off when a code was refused for that alone, None if none was since the last
-    accepted one.  Negative is slow.
+    accepted one.  Negative is slow.  An HOTP token has neither: `counter` is the one that is
+    expected next, and `out_of_step` says that no code counts until `resync`.
     """
 
     name: str
@@ -228,6 +260,8 @@ class AuthenticatorStatus:
     last_used: int | None = None
     offset: int = 0
     drift: int | None = None
+    counter: int | None = None
+    out_of_step: bool = False
 
 
 def authenticators(store: Store, account: str) -> list[AuthenticatorStatus]:
@@ -238,15 +272,10 @@ def authenticators(store: Store, account: str) -> list[AuthenticatorStatus]:
 
 
 def _authenticator(one: Authenticator, known: AuthenticatorState) -> AuthenticatorStatus:
-    return AuthenticatorStatus(
-        name=one.name,
-        id=one.id,
-        parameters=one.parameters,
-        created=one.created,
-        last_used=known.last_used,
-        offset=known.offset * one.parameters.period,
-        drift=known.drift,
-    )
+    seen = AuthenticatorStatus(one.name, one.id, one.parameters, one.created, known.last_used)
+    if one.parameters.type == "hotp":
+        return replace(seen, counter=next_counter(known), out_of_step=is_out_of_step(one, known))
+    return replace(seen, offset=known.offset * one.parameters.period, drift=known.drift)
 
 
 def known(store: Store, account: str) -> bool:

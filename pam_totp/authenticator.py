@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from pam_totp import token_secret
 from pam_totp.account import Authenticator
 from pam_totp.errors import EnrollmentError
 from pam_totp.otp import Parameters
@@ -23,9 +24,9 @@ def new(
 ) -> Authenticator:
     """Return an authenticator with a fresh secret, or a token's own.
 
-    Raises EnrollmentError for a name that cannot be one.
+    Raises EnrollmentError for a name that cannot be one, or a secret that is too short.
     """
-    kept = secret or Secret(random(SECRET_BYTES))
+    kept = token_secret.checked(secret) if secret is not None else Secret(random(SECRET_BYTES))
     return Authenticator(random(4).hex(), checked_name(name), kept, parameters, int(now))
 
 
@@ -50,23 +51,33 @@ def in_groups(text: str, size: int = 4) -> str:
     return " ".join(text[at : at + size] for at in range(0, len(text), size))
 
 
-def uri(authenticator: Authenticator, account: str, issuer: str, *, short: bool = False) -> str:
+def uri(
+    authenticator: Authenticator,
+    account: str,
+    issuer: str,
+    *,
+    counter: int = 0,
+    short: bool = False,
+) -> str:
     """Return the otpauth:// URI of the key-uri format; parameters that are the default of
     every app are left out, because some apps misread them.
 
+    `counter` is the next one of an HOTP token: the format wants it, and no period beside it.
     The format wants the issuer twice, for apps of its early days.  A `short` one has it in the
     label alone, for a picture that fits the screen (pam_totp.picture.fitting).
     """
     parameters = authenticator.parameters
+    counts = parameters.type == "hotp"
     query = {"secret": base32(authenticator.secret)}
     if not short:
         query["issuer"] = issuer
     for name, value, usual in (
         ("algorithm", parameters.algorithm, "SHA1"),
         ("digits", parameters.digits, 6),
-        ("period", parameters.period, 30),
+        ("period", parameters.period, parameters.period if counts else 30),
+        ("counter", counter, None if counts else counter),
     ):
         if value != usual:
             query[name] = str(value)
     label = f"{quote(issuer, safe='')}:{quote(account, safe='', errors='replace')}"
-    return f"otpauth://totp/{label}?{urlencode(query, quote_via=quote)}"
+    return f"otpauth://{parameters.type}/{label}?{urlencode(query, quote_via=quote)}"

@@ -20,7 +20,7 @@ from pam_totp.account import (
 )
 from pam_totp.answer import Answer
 from pam_totp.lockout import Counter, Failure, Limits, Scope
-from pam_totp.matching import Drift, Match
+from pam_totp.matching import LOOK_AHEAD, Ahead, Drift, Match
 from pam_totp.source import UNKNOWN
 from pam_totp.verdict import Verdict
 
@@ -40,13 +40,15 @@ class Door(Enum):
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the decision goes by: `window`, the steps beside the current one (RFC 6238 5.2),
-    the lockout's limits, where wrong passwords count, and for how many seconds an accepted
-    code lets in at its place without another (0: not at all)."""
+    the lockout's limits, where wrong passwords count, for how many seconds an accepted code
+    lets in at its place without another (0: not at all), and how many counters after the last
+    one are looked at (RFC 4226 7.4)."""
 
     window: int = WINDOW
     limits: Limits = Limits()
     scope: Scope = Scope.ADDRESS
     grace: float = 0.0
+    look_ahead: int = LOOK_AHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Decision:
     """The verdict, and what to remember.  `authenticator` names what was matched; `locks`
     says that this attempt has begun a lock, and `locks_address` that it is one of the address
     and not of the account; `slow` asks for a longer delay; `drift` is by how many seconds the
-    clock is off whose code was refused for that alone (negative: slow)."""
+    clock is off whose code was refused for that alone (negative: slow),
+    `ahead` by how many codes the token's counter is ahead whose code was."""
 
     verdict: Verdict
     state: AccountState
@@ -89,6 +92,7 @@ class Decision:
     locks_address: bool = False
     slow: bool = False
     drift: int | None = None
+    ahead: int | None = None
 
 
 def decide(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
@@ -99,7 +103,7 @@ def decide(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     """
     answer, state, now = attempt.answer, subject.state, attempt.now
     credentials = subject.credentials or _NO_CREDENTIALS
-    match = matching.match(answer, credentials, state, now, rules.window)
+    match = matching.match(answer, credentials, state, now, rules.window, rules.look_ahead)
     standing = _standing(attempt, subject)
     if standing is not None:
         return Decision(standing, state, subject.source)
@@ -110,10 +114,11 @@ def decide(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
     if match.fresh(state):
         return _accepted(match, attempt, subject, rules)
     drift = matching.drift(answer, credentials, state, now)
+    ahead = matching.ahead(answer, credentials, state)
     if match:
         made = _failed(Verdict.REPLAYED_CODE, attempt, subject, rules)
         return replace(made, authenticator=match.name)
-    return _told(_failed(Verdict.WRONG_CODE, attempt, subject, rules), drift)
+    return _told(_failed(Verdict.WRONG_CODE, attempt, subject, rules), drift, ahead)
 
 
 def unknown_account(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
@@ -199,11 +204,13 @@ def _standing(attempt: Attempt, subject: Subject) -> Verdict | None:
     return standing(attempt, subject)
 
 
-def _told(made: Decision, drift: Drift | None) -> Decision:
-    """Return the refusal with what is known of the clock: for the log and for administrators,
-    never for whoever typed the code."""
+def _told(made: Decision, drift: Drift | None, ahead: Ahead | None) -> Decision:
+    """Return the refusal with what is known of the clock or the counter: for the log and for
+    administrators, never for whoever typed the code."""
     if drift is None:
-        return made
+        if ahead is None:
+            return made
+        return replace(made, authenticator=ahead.authenticator.name, ahead=ahead.codes)
     authenticator = drift.authenticator
     known = replace(made.state.of(authenticator), drift=drift.seconds)
     state = made.state.with_authenticator(authenticator.id, known)

@@ -21,7 +21,7 @@ from pam_totp.answer import Answer, parse
 from pam_totp.decide import Subject
 from pam_totp.errors import EnrollmentError, InvitationGone
 from pam_totp.event import NOWHERE, Event, Origin
-from pam_totp.otp import Parameters
+from pam_totp.otp import COUNTERS, Parameters
 from pam_totp.policy.keys import BY_NAME
 from pam_totp.secret import Secret
 from pam_totp.store.protocol import CredentialsChange, Store
@@ -58,6 +58,13 @@ class Wanted:
     secret: Secret | None = None
     counter: int = 0
 
+    def __post_init__(self) -> None:
+        if self.counter not in COUNTERS:
+            raise EnrollmentError(
+                f"{self.counter} is no counter: a whole number, 0 to {COUNTERS[-1]}",
+                hint="a new token begins at 0; one that was used says where it stands",
+            )
+
 
 _USUAL: Final = Wanted()
 
@@ -87,10 +94,12 @@ def draft(  # noqa: PLR0913 -- whose, what, when, and what bounds it
 
 
 def proves(drafted: Draft, typed: str, now: float, window: int = 1) -> int | None:
-    """Return the time step whose code was typed, or None if it is none of the current ones."""
-    answer = parse(typed) or Answer("")
-    found = matching.match(answer, _alone(drafted), _started(NOBODY, drafted, None), now, window)
-    return max((step for _, step in found.steps), default=None)
+    """Return the step whose code was typed, or None if it is none of the current ones: those
+    around `now`, or of an HOTP token those from its counter on."""
+    answer, started = parse(typed) or Answer(""), _started(NOBODY, drafted, None)
+    found = matching.match(answer, _alone(drafted), started, now, window)
+    fresh = (step for one, step in found.steps if step > started.of(one).last_step)
+    return max(fresh, default=None)
 
 
 def drift(drafted: Draft, typed: str, now: float) -> int | None:

@@ -18,6 +18,7 @@ TYPES: Final = get_args(Type)
 ALGORITHMS: Final = ("SHA1", "SHA256", "SHA512")
 DIGITS: Final = range(6, 9)
 PERIODS: Final = range(15, 121)
+COUNTERS: Final = range(2**53)  # RFC 4226's have 64 bits; whole numbers in every JSON reader
 
 
 @dataclass(frozen=True, slots=True)

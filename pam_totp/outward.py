@@ -86,6 +86,8 @@ def detail_of(made: Decision) -> str:
     if made.drift is not None:
         off = "slow" if made.drift < 0 else "fast"
         said.append(f"the phone's clock is {abs(made.drift)} s {off}")
+    if made.ahead is not None:
+        said.append(f"the token's counter is {made.ahead} ahead: authenticator resync helps")
     return "; ".join(said)
 
 

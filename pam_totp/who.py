@@ -71,7 +71,12 @@ class Who:
     def rules(self) -> Rules:
         """What the decision goes by."""
         ruled = self.ruled
-        return Rules(limits=ruled.limits, scope=ruled.scope, grace=ruled.grace)
+        return Rules(
+            limits=ruled.limits,
+            scope=ruled.scope,
+            grace=ruled.grace,
+            look_ahead=ruled.look_ahead,
+        )
 
     def trusted(self, now: float) -> bool:
         """Whether a code was accepted here a short time ago, so that none is asked for."""

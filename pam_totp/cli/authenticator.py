@@ -1,4 +1,5 @@
-"""`pam-totp authenticator list | resync`: an account's apps and tokens, and their clocks."""
+"""`pam-totp authenticator list | resync`: an account's apps and tokens, their clocks and
+counters."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def list_(administrator: Administrator, user: str, *, as_json: bool) -> None:
     """Show the authenticators of USER.
 
     "Clock" is how far off the device's clock was when a code was refused for that alone, since
-    the last accepted one; "Set to" is what `resync` has set.
+    the last accepted one; "Set to" is what `resync` has set. Of a token that counts (HOTP)
+    there is the counter that is expected next instead.
     """
     world = administrator.context()
     name = account(world, user)
@@ -44,29 +46,30 @@ def list_(administrator: Administrator, user: str, *, as_json: bool) -> None:
         hint(administrator.command("enroll", name))
 
 
-@authenticator.command("resync")
+@authenticator.command("resync", short_help="Set one to its device's clock or counter.")
 @click.argument("user")
 @click.argument("name")
 @click.pass_obj
 def resync_(administrator: Administrator, user: str, name: str) -> None:
-    """Set the authenticator NAME of USER to its device's clock.
+    """Set the authenticator NAME of USER to its device's clock or counter.
 
     Asks for two codes, one right after the other, of within a day of now. For a device whose
     clock cannot be set, and for an account that logged in while this machine's clock was ahead:
-    until then every right code counts as used. Both codes are used up by it; locks stay.
+    until then every right code counts as used. A token that counts (HOTP) is searched for among
+    its next thousand codes, and never set back. Both codes are used up by it; locks stay.
     """
     world = administrator.context()
     whose = account(world, user)
     # Before anybody waits for codes.
-    resync.authenticator_of(world.store.credentials(whose), whose, name)
+    found = resync.authenticator_of(world.store.credentials(whose), whose, name)
     with terminal(f"run it at a terminal: {administrator.command(*_WORDS, user, name)}") as person:
-        codes = _asked(person)
+        codes = _asked(person, resync.next_one(found))
     now, by = world.now(), administrator.name
     done = resync.resync(
         world.store, whose, name, codes, now=now, by=by, origin=administrator.origin
     )
     noted(world, done.event)
-    off = f"its clock is {clock.off(done.drift)}" if done.drift else "its clock is right"
+    off = f"its clock is {clock.off(done.drift)}" if done.drift else done.event.detail
     click.echo(f"{plain(whose)}: {plain(name)} is in step, {off}; the next login takes a new code")
     if done.reopened:
         say("codes that were used while the clock was ahead can be used once more when their")
@@ -77,11 +80,11 @@ def resync_(administrator: Administrator, user: str, name: str) -> None:
 _WORDS: Final = ("authenticator", "resync")
 
 
-def _asked(person: Terminal) -> tuple[str, str]:
+def _asked(person: Terminal, next_one: str) -> tuple[str, str]:
     first = second = ""
     while not first:
         first = person.ask("Code: ")
-    person.show("Wait until the app shows the next one.")
+    person.show(f"{next_one.capitalize()}.")
     while not second or second == first:
         second = person.ask("Next code: ")
     return first, second
@@ -94,14 +97,17 @@ def _say_what_helps(
     if off:
         again = administrator.command(*_WORDS, account, off[0].name)
         hint(f"set the device's clock to automatic time; where that cannot be: {again}")
+    for one in found:
+        if one.out_of_step:
+            say(f"no code of {plain(one.name)} counts until two in a row say where it stands")
+            hint(administrator.command(*_WORDS, account, one.name))
 
 
 def _row(one: AuthenticatorStatus) -> tuple[str, ...]:
-    p = one.parameters
     return (
         one.name,
         one.id,
-        f"{p.algorithm}, {p.digits} digits, {p.period} s",
+        _codes(one),
         f"{local(one.created):%Y-%m-%d}",
         f"{local(one.last_used):%Y-%m-%d %H:%M}" if one.last_used else "never",
         clock.off(one.drift) if one.drift is not None else "",
@@ -109,14 +115,26 @@ def _row(one: AuthenticatorStatus) -> tuple[str, ...]:
     )
 
 
+def _codes(one: AuthenticatorStatus) -> str:
+    p = one.parameters
+    if p.type == "totp":
+        return f"{p.algorithm}, {p.digits} digits, {p.period} s"
+    hashed = "HOTP" if p.algorithm == "SHA1" else f"HOTP, {p.algorithm}"
+    return f"{hashed}, {p.digits} digits, counter {one.counter}"
+
+
 def _as_json(one: AuthenticatorStatus) -> dict[str, Any]:
-    """Return it as scripts read it: times as ISO 8601, clocks in seconds (negative: slow)."""
+    """Return it as scripts read it: times as ISO 8601, clocks in seconds (negative: slow).
+    A clock and a period are of TOTP, a counter is of HOTP; the other has null."""
     return {
         "name": one.name,
         "id": one.id,
+        "type": one.parameters.type,
         "algorithm": one.parameters.algorithm,
         "digits": one.parameters.digits,
-        "period": one.parameters.period,
+        "period": one.parameters.period if one.counter is None else None,
+        "counter": one.counter,
+        "out_of_step": one.out_of_step,
         "created": local(one.created).isoformat(),
         "last_used": local(one.last_used).isoformat() if one.last_used else None,
         "offset": one.offset,

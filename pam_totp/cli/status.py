@@ -159,6 +159,7 @@ def _show_one(administrator: Administrator, found: Status, places: str, now: flo
         ("Recovery codes", f"{found.recovery_codes} left" if found.enrolled else ""),
         ("Last used", _last_used(found, now) if found.enrolled else ""),
         ("Clock", ", ".join(f"{name} is {_off(drift)}" for name, drift in found.drifts)),
+        ("Out of step", ", ".join(found.out_of_step)),
         ("Damage", found.damage),
     ]
     for label, text in lines:

@@ -7,10 +7,11 @@ import os
 import click
 
 from pam_totp import administration, clock, keyfile
+from pam_totp.administration import Status
 from pam_totp.cli.administrator import Administrator, noted
-from pam_totp.cli.terminal import confirm, many, plain, say
+from pam_totp.cli.terminal import confirm, hint, many, plain, say
 from pam_totp.config import Config
-from pam_totp.context import Context, from_config
+from pam_totp.context import from_config
 from pam_totp.decide import Rules
 from pam_totp.errors import StoreError
 from pam_totp.event import Event
@@ -20,7 +21,8 @@ from pam_totp.store.directory import SECRETS
 _MEANING = """\
 This makes secrets and state.db one store again, for {accounts}.
 From then on no code that exists by now is accepted: not those of the present
-moment, and no recovery code. Apps and their secrets stay as they are.
+moment, and no recovery code. Apps and their secrets stay as they are; a token
+that counts (HOTP) is out of step until `authenticator resync`.
 Go on?"""
 
 
@@ -57,7 +59,8 @@ def renew(administrator: Administrator, *, yes: bool) -> None:
     act = Event(now, "", "renew", detail=said, actor=administrator.name)
     noted(world, act.of(administrator.origin))
     click.echo(f"renewed, {said}; logins go on with the next code")
-    _name_the_damaged(world, now)
+    for one in administration.all_statuses(world.store, now, world.limits):
+        _name_what_is_wrong(administrator, one)
 
 
 def _whole(loaded: Config) -> bool:
@@ -78,7 +81,9 @@ def _how_many(loaded: Config) -> int:
     return sum(not name.startswith(".") for name in names)
 
 
-def _name_the_damaged(world: Context, now: float) -> None:
-    for one in administration.all_statuses(world.store, now, world.limits):
-        if one.damage:
-            say(f"{plain(one.account)} is refused: {plain(one.damage)}")
+def _name_what_is_wrong(administrator: Administrator, one: Status) -> None:
+    if one.damage:
+        say(f"{plain(one.account)} is refused: {plain(one.damage)}")
+    for name in one.out_of_step:
+        say(f"{plain(one.account)}: no code of {plain(name)} counts until it is in step again")
+        hint(administrator.command("authenticator", "resync", one.account, name))

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from pam_totp.lockout import Scope
+from pam_totp.matching import LOOK_AHEAD
 from pam_totp.policy import values
 from pam_totp.policy.values import (
     Invitations,
@@ -101,6 +102,15 @@ KEYS: Final = (
         5,
         Reach.WHO,
         "How many authenticators (apps and tokens) an account may have.",
+        _fewer,
+    ),
+    Key(
+        "hotp-look-ahead",
+        values.number(1, 100),
+        LOOK_AHEAD,
+        Reach.WHO,
+        "How many codes a token that counts (HOTP) may be ahead of its last login. Each\n"
+        "makes a guess as much more likely to be right.",
         _fewer,
     ),
     Key(

@@ -74,6 +74,7 @@ class Effective:
     invitations: Invitations
     self_enrollment: SelfEnrollment
     authenticators: int
+    look_ahead: int
     grace: float
     messages: Messages
     limits: Limits
@@ -93,6 +94,7 @@ def effective(policy: Policy, situation: Situation) -> Effective:
         invitations=value("invitations"),
         self_enrollment=value("self-enrollment"),
         authenticators=value("authenticators"),
+        look_ahead=value("hotp-look-ahead"),
         grace=value("grace"),
         messages=policy.everywhere("messages"),
         limits=Limits(

@@ -136,6 +136,30 @@ class Phone:
 
 
 @dataclass
+class Token:
+    """A token that counts: each press shows the next code."""
+
+    secret: bytes
+    counter: int = 0
+    digits: int = 6
+    algorithm: str = "SHA1"
+
+    @property
+    def parameters(self) -> Parameters:
+        """Its parameters; no period says anything of it."""
+        return Parameters(self.algorithm, self.digits, type="hotp")
+
+    def code(self, counter: int) -> str:
+        """Return the code of a counter."""
+        return totp(self.secret, counter, self.digits, self.algorithm)
+
+    def press(self) -> str:
+        """Return the next code."""
+        self.counter += 1
+        return self.code(self.counter - 1)
+
+
+@dataclass
 class Talk:
     """A conversation by script: (prompt, answer) in order; a prompt too many, another prompt
     or an answer too few fails.  It is one PAM handle: what is kept and handed on stays."""
@@ -252,6 +276,14 @@ class World:
         enrollment.keep(self.store, drafted, self.clock.now, "a test")
         return phone_of(drafted)
 
+    def enroll_token(
+        self, token: Token, person: Person = ALICE, name: str = "token", *, counter: int = 0
+    ) -> None:
+        """Enroll somebody's token, as `enroll --no-confirm` does."""
+        wanted = enrollment.Wanted(token.parameters, Secret(token.secret), counter)
+        drafted = enrollment.draft(self.store, person, name, self.clock.now, wanted)
+        enrollment.keep(self.store, drafted, self.clock.now, "a test")
+
     def login(self, talk: Talk) -> Login:
         """Begin one PAM call."""
         return Login(self.context, talk)
@@ -284,7 +316,7 @@ def phone_of(drafted: enrollment.Draft) -> Phone:
     return Phone(one.secret.reveal(), one.parameters, drafted.recovery_codes)
 
 
-def credentials(*phones: Phone, uid: int = ALICE.uid) -> Credentials:
+def credentials(*phones: Phone | Token, uid: int = ALICE.uid) -> Credentials:
     """Return the credentials of an account with these phones, called phone0, phone1, …"""
     made = (
         Authenticator(f"id{number}", f"phone{number}", Secret(phone.secret), phone.parameters)

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 KEYS = [
     "name",
     "id",
+    "type",
     "algorithm",
     "digits",
     "period",
+    "counter",
+    "out_of_step",
     "created",
     "last_used",
     "offset",
@@ -52,6 +55,7 @@ def test_the_list_for_scripts(host: Host, secret: str) -> None:
     assert list(one) == KEYS
     assert (one["name"], one["algorithm"], one["digits"], one["period"]) == ("phone", "SHA1", 6, 30)
     assert (one["offset"], one["drift"]) == (-120, 240)
+    assert (one["type"], one["counter"], one["out_of_step"]) == ("totp", None, False)
     assert one["last_used"].startswith("2030-03-17T")
 
 
@@ -122,7 +126,7 @@ def test_wrong_codes(host: Host, secret: str, code_of: Callable[[str, float], st
     person.expect("hint: type the earlier one first")
     assert ended(person) == 1
     (state,) = host.world().store.look("daemon").authenticators.values()
-    assert state == AuthenticatorState()
+    assert state == AuthenticatorState(confirmed=False)
 
 
 def test_nothing_is_asked_for_an_unknown_one(host: Host, secret: str) -> None:

@@ -35,6 +35,7 @@ WHOLE = """
   invitations: required
   self-enrollment: off
   authenticators: 3
+  hotp-look-ahead: 5
 - from: 192.0.2.0/24
   mfa: off
 - user: alice
