@@ -6,10 +6,11 @@ from typing import Final
 
 from pam_totp.words import N_
 
-# Two lines at most, then the question: what is above may scroll away, the picture must not.
+# The first line of a prompt is short: ssh puts who and where in front of it.
 INTRODUCTION: Final = N_(
-    "You need the code of an authenticator app here, besides your password, and\n"
-    "have none yet. Setting it up takes a minute: have your phone at hand."
+    "You have no code yet.\n"
+    "Besides your password, the code of an authenticator app is needed here.\n"
+    "Setting it up takes a minute: have your phone at hand."
 )
 CAN_YOU_SEE: Final = N_(
     "[{bar}] If there is a bar between the brackets, press Enter: you get a QR code.\n"
@@ -22,31 +23,33 @@ KEY_AND_ISSUER: Final = N_("    Key:     {key}\n    Account: {account}\n    Issu
 ASK_UNDER_PICTURE: Final = N_("(Enter alone: other colours.) Code that the app shows: ")
 ASK: Final = N_("Code that the app shows: ")
 
-WRONG: Final = N_("Wrong. Type what the app shows now. If it stays wrong, compare the clocks.")
+WRONG: Final = N_("Wrong.\nType what the app shows now. If it stays wrong, compare the clocks.")
 WRONG_SLOW: Final = N_(
-    "Wrong: your phone's clock is {seconds} seconds slow. Set it to automatic time."
+    "Wrong.\nYour phone's clock is {seconds} seconds slow. Set it to automatic time."
 )
 WRONG_FAST: Final = N_(
-    "Wrong: your phone's clock is {seconds} seconds fast. Set it to automatic time."
+    "Wrong.\nYour phone's clock is {seconds} seconds fast. Set it to automatic time."
 )
 GIVEN_UP: Final = N_(
-    "Wrong again: nothing was set up. Remove the entry from the app, and log in once more."
+    "Wrong again: nothing was set up.\nRemove the entry from the app, and log in once more."
 )
 OVERTAKEN: Final = N_(
-    "Somebody else has set up this account in this moment. If that was not you, tell your\n"
-    "administrator now."
+    "Somebody else has set up this account in this moment.\n"
+    "If that was not you, tell your administrator now."
 )
 
-ASK_INVITATION: Final = N_("To set up a code you need your invitation (in-...): ")
+ASK_INVITATION: Final = N_(
+    "You have no code yet. To set one up\nyou need your invitation (in-...): "
+)
 WRONG_INVITATION: Final = N_("That is not your invitation. Ask your administrator for one.")
 EXPIRED_INVITATION: Final = N_(
     "The time of this invitation is over. Ask your administrator for another one."
 )
 
-ENROLLED: Final = N_("Right: it is set up. From now on, type the app's code after the password.")
+ENROLLED: Final = N_("Right: it is set up.\nFrom now on, type the app's code after the password.")
 RECOVERY_CODES: Final = N_(
-    "Recovery codes, each good for one login without the phone. They are shown only now:\n"
-    "write them down, or put them where you keep your passwords."
+    "Recovery codes, each good for one login without the phone.\n"
+    "They are shown only now: write them down, or put them where you keep passwords."
 )
 ASK_KEPT: Final = N_("When you have them, type yes: ")
 FEW_LEFT: Final = N_("Recovery codes left: {number}. For new ones: pam-totp recovery-codes --new")
