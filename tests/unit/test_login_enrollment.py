@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,10 @@ from pam_totp.account import NOBODY
 from pam_totp.impact import Standing, standing
 from pam_totp.verdict import Verdict
 from pam_totp.who import CANNOT_SHOW
+from pam_totp.words import enrollment as words
 from tests.unit.world import ALICE, CODE_PROMPT, NOON, Phone, Talk, World, totp
 
+PO = Path(__file__).parents[2] / "po/de/enrollment.po"
 KEY = re.compile(r"((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})")
 CODES = re.compile(r"rc-[a-z2-9]{5}-[a-z2-9]{5}-[a-z2-9]{5}")
 
@@ -364,3 +367,15 @@ def test_a_login_is_as_foreseen(
     )
     mute = standing(world.context.policy(), one, "sshd", None, NOON, mute={"sshd"})
     assert mute is (Standing.REFUSED if foreseen is Standing.ENROLLS else foreseen)
+
+
+def test_pages_are_eighty_columns_wide() -> None:
+    """No line of a page breaks on a small screen, in English or German, and the first leaves
+    room for what ssh puts in front of it."""
+    english = [str(text) for name, text in vars(words).items() if name.isupper() and name != "N_"]
+    german = re.findall(r'^msgstr "(.+)"$', PO.read_text(), re.MULTILINE)
+    assert len(german) == len(english)
+    for text in (*english, *(one.replace("\\n", "\n") for one in german)):
+        assert max(map(len, text.split("\n"))) < 80, text
+    for text in (words.INTRODUCTION, words.SCAN, words.WRONG, words.ENROLLED, words.ASK_INVITATION):
+        assert len(text.split("\n")[0]) <= 50

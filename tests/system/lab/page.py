@@ -20,7 +20,7 @@ BAR: Final = "[██████]"
 ASK: Final = "Code that the app shows:"
 KEPT: Final = "When you have them, type yes:"
 INVITATION: Final = "you need your invitation (in-...):"
-WRONG: Final = "Wrong. Type what the app shows now."
+WRONG: Final = "Type what the app shows now."
 GIVEN_UP: Final = "Wrong again: nothing was set up."
 OVERTAKEN: Final = "Somebody else has set up this account"
 
