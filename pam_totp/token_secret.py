@@ -14,6 +14,7 @@ SECURITY: no error holds any part of what was typed, and it may be anything.
 from __future__ import annotations
 
 import base64
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 from pam_totp.errors import EnrollmentError
@@ -26,7 +27,8 @@ FORM: Final = "26 characters of base32 or 32 hex digits at least"
 _BASE32: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _HEX: Final = frozenset("0123456789ABCDEF")
 _LOOK_ALIKES: Final = str.maketrans("018", "OLB")
-_DASHES: Final = str.maketrans("", "", "-\u2010\u2011\u2013")  # as papers print them
+# ASCII letters alone: `upper` makes two S out of a sharp s.  Dashes are as papers print them.
+_PLAIN: Final = str.maketrans(ascii_lowercase, ascii_uppercase, "-\u2010\u2011\u2013")
 _CUT_SHORT: Final = (1, 3, 6)  # characters over a multiple of 8 that no number of bytes makes
 
 
@@ -36,7 +38,7 @@ def parse(text: str) -> Secret:
     Bits that base32 has left over at its end are ignored, as apps ignore them.
     Raises EnrollmentError with what is wrong, and with nothing of the text.
     """
-    form, typed = _form("".join(text.translate(_DASHES).split()).upper())
+    form, typed = _form("".join(text.translate(_PLAIN).split()))
     if not typed:
         raise EnrollmentError("no secret was given", hint=f"type the token's own: {FORM}")
     return checked(Secret(_from_hex(typed) if form == "hex" else _from_base32(typed)))
@@ -68,7 +70,7 @@ def _form(typed: str) -> tuple[str, str]:
     if digits != typed and _HEX.issuperset(digits):
         return "hex", digits
     if not _HEX.issuperset(typed):
-        return ("hex", digits) if ":" in typed else ("base32", typed)
+        return ("hex", digits) if typed[2:3] == ":" else ("base32", typed)
     return ("hex" if _certainly_hex(typed) else "base32"), typed
 
 
