@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 
 from pam_totp import administration
 from pam_totp.account import Authenticator, AuthenticatorState
+from pam_totp.decide import Rules
 from pam_totp.errors import ResyncError, UnknownAuthenticator
 from pam_totp.otp import Parameters
-from pam_totp.resync import REACH, resync, second_step
+from pam_totp.resync import (
+    REACH,
+    REACH_AHEAD,
+    Resynced,
+    resync,
+    second_counter,
+    second_step,
+)
 from pam_totp.secret import Secret
 from pam_totp.store.protocol import Change
 from pam_totp.verdict import Verdict
-from tests.unit.world import NOON, Phone, World
+from tests.unit.world import NOON, Phone, Token, World
 
 YEARS = 3 * 365 * 86_400
 
@@ -254,3 +262,144 @@ def test_what_is_seen(world: World) -> None:
     world.store.step("alice", "", lambda s: (None, Change(shifted, s.source)))
     assert administration.authenticators(world.store, "alice")[1] == replace(second, offset=-180)
     assert administration.authenticators(world.store, "bob") == []
+
+
+# -- tokens that count ------------------------------------------------------------------------
+
+
+def counted(world: World, first: str, second: str) -> Resynced:
+    """Resynchronise alice's token."""
+    return resync(world.store, "alice", "token", (first, second), now=world.clock.now, by="root")
+
+
+@pytest.fixture(name="token")
+def token_fixture(world: World) -> Token:
+    """A token of alice's that was used up to counter 4."""
+    token = Token(b"t" * 20, 5, digits=8)
+    world.enroll_token(token, counter=4)
+    assert world.check(token.code(4)) is Verdict.ACCEPTED
+    return token
+
+
+@pytest.mark.parametrize("skipped", [0, 1, 9, 10, 57, 500, REACH_AHEAD - 1])
+def test_a_token_that_was_pressed(world: World, token: Token, skipped: int) -> None:
+    """Two codes in a row, however far ahead within a thousand, set the counter; both are spent
+    and what lies before them too, and the next one gets in."""
+    token.counter += skipped
+    first, second = token.press(), token.press()
+    done = counted(world, first, second)
+    assert (done.ahead, done.drift, done.reopened) == (skipped, 0, False)
+    assert state_of(world).last_step == 6 + skipped
+    for used in (first, second):
+        assert world.check(used) is Verdict.REPLAYED_CODE
+        world.clock.now += 1000
+    assert world.check(token.press()) is Verdict.ACCEPTED
+    event = next(e for e in world.events() if e.what == "resync")
+    said = f"its counter was {skipped} ahead" if skipped else "its counter is right"
+    assert (event.authenticator, event.actor, event.detail) == ("token", "root", said)
+
+
+def test_no_clock_matters_to_a_token(world: World, token: Token) -> None:
+    """Whatever the clock does, a token's two codes say the same."""
+    world.clock.now -= YEARS
+    assert counted(world, token.press(), token.press()).ahead == 0
+    world.clock.now += 2 * YEARS
+    assert counted(world, token.press(), token.press()).ahead == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (8, 7, "the wrong way round"),
+        (7, 7, "one code twice"),
+        (7, 9, "not one right after the other"),
+        (900, 8, "not one right after the other"),
+        (4, 5, "from before the last accepted one: a counter is never set back"),
+        (0, 1, "from before the last accepted one"),
+        (3, 4, "from before the last accepted one"),
+        (7, "wrong", "one of them is not a code of token among the next 1000 of its counter"),
+        ("wrong", 8, "one of them is not a code of token"),
+        ("wrong", "other", "neither is a code of token among the next 1000"),
+        (5 + REACH_AHEAD, 6 + REACH_AHEAD, "one of them is not"),
+        (6 + REACH_AHEAD, 7 + REACH_AHEAD, "neither is a code"),
+        (7, "123456", "a code of token has 8 digits"),
+        ("rc-7k2mq-x9d4w-hn3ve", 7, "a code of token has 8 digits"),
+    ],
+)
+def test_what_says_nothing_of_a_counter(
+    world: World, token: Token, first: int | str, second: int | str, words: str
+) -> None:
+    """Codes that are wrong, used, too far ahead, the same, not in a row or the wrong way round
+    are refused, each in words of its own, and change nothing."""
+    near = {token.code(counter) for counter in range(2100)}
+    wrong = [code for code in (f"{n:08}" for n in range(5000)) if code not in near]
+    named = {"wrong": wrong[0], "other": wrong[1]}
+    one, two = (token.code(c) if isinstance(c, int) else named.get(c, c) for c in (first, second))
+    before, events = world.store.look("alice"), world.events()
+    with pytest.raises(ResyncError, match=words) as caught:
+        counted(world, one, two)
+    assert caught.value.hint
+    assert (world.store.look("alice"), world.events()) == (before, events)
+
+
+def test_a_counter_never_goes_down(world: World, token: Token) -> None:
+    """After a resynchronisation far ahead no two codes from before it are of any use."""
+    token.counter = 300
+    counted(world, token.press(), token.press())
+    for counter in (0, 5, 200, 299, 300, 301):
+        with pytest.raises(ResyncError, match="never set back"):
+            counted(world, token.code(counter), token.code(counter + 1))
+    assert state_of(world).last_step == 301
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(-1, 2**40), st.integers(0, REACH_AHEAD - 1), st.binary(min_size=16, max_size=64))
+def test_the_second_codes_counter_is_found(last: int, skipped: int, secret: bytes) -> None:
+    """Wherever within a thousand a token's counter is, its two codes in a row say where."""
+    token = Token(secret, last + 1 + skipped, digits=8)
+    device = Authenticator("id", "token", Secret(secret), token.parameters)
+    codes = (token.press(), token.press())
+    if codes[0] != codes[1]:
+        found = second_counter(device, AuthenticatorState(last), codes)
+        assert found == last + 2 + skipped
+
+
+@pytest.mark.parametrize("used", [0, 3, 400])
+def test_after_a_renewal(world: World, token: Token, used: int) -> None:
+    """A token whose store was renewed is out of step whatever was used since; two codes in a
+    row bring it back from where it was known to be, and it counts on."""
+    state, known = world.store.look("alice"), world.store.credentials("alice")
+    assert known is not None
+    spent = administration.spend(known, state, NOON, Rules())
+    world.store.step("alice", "", lambda s: (None, Change(spent, s.source)))
+    (seen,) = administration.authenticators(world.store, "alice")
+    assert (seen.counter, seen.out_of_step) == (5, True)
+    found = administration.status(world.store, "alice", NOON, Rules().limits)
+    assert found.out_of_step == ("token",)
+    token.counter += used
+    assert world.check(token.press()) is Verdict.WRONG_CODE
+    assert counted(world, token.press(), token.press()).ahead == used + 1
+    (seen,) = administration.authenticators(world.store, "alice")
+    assert (seen.counter, seen.out_of_step) == (token.counter, False)
+    assert world.check(token.press()) is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("device", ["phone", "token"])
+def test_two_codes_confirm(world: World, device: str) -> None:
+    """Whoever typed two codes in a row has the device: its secret is not shown again."""
+    if device == "phone":
+        phone = world.enroll()
+        resynced(world, phone, 3)
+    else:
+        token = Token(b"t" * 20)
+        world.enroll_token(token)
+        counted(world, token.press(), token.press())
+    assert state_of(world).confirmed
+
+
+def test_what_is_seen_of_a_token(world: World, token: Token) -> None:
+    """An administrator sees the counter that is expected next, and no clock."""
+    (seen,) = administration.authenticators(world.store, "alice")
+    assert (seen.counter, seen.out_of_step) == (5, False)
+    assert (seen.offset, seen.drift, seen.last_used) == (0, None, int(NOON))
+    assert seen.parameters == token.parameters

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
+from pam_totp import enrollment, nss
 from pam_totp.account import AccountState, AuthenticatorState
 from pam_totp.event import Event
+from pam_totp.secret import Secret
+from tests.unit.world import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,3 +154,64 @@ def ended(person: pexpect.spawn[str]) -> int:
     """Return the exit code."""
     person.expect(pexpect.EOF)
     return int(person.wait())
+
+
+# -- tokens that count ------------------------------------------------------------------------
+
+
+@pytest.fixture(name="token")
+def token_fixture(host: Host) -> Token:
+    """Enroll a token of daemon's that stands at 17."""
+    token, store = Token(b"t" * 20, 17, digits=8), host.world().store
+    person = nss.lookup("daemon")
+    assert person is not None
+    wanted = enrollment.Wanted(token.parameters, Secret(token.secret), token.counter)
+    drafted = enrollment.draft(store, person, "token", time.time(), wanted)
+    enrollment.keep(store, drafted, time.time(), "root")
+    return token
+
+
+def test_the_list_of_a_token(host: Host, token: Token) -> None:
+    """The table shows the counter that is expected next, and JSON has it as a number."""
+    shown = host.does("authenticator", "list", "daemon").out
+    assert "HOTP, 8 digits, counter 17" in shown
+    assert "30 s" not in shown
+    (one,) = host.does("authenticator", "list", "daemon", "--json").json
+    assert list(one) == KEYS
+    assert (one["type"], one["counter"], one["period"]) == ("hotp", 17, None)
+
+
+def test_a_token_is_resynchronised(host: Host, token: Token) -> None:
+    """A token is pressed where an app is waited for; what is said and listed is its counter."""
+    token.counter += 40
+    person = host.at_terminal("authenticator", "resync", "daemon", "token")
+    person.expect("Code: ")
+    person.sendline(token.press())
+    person.expect("Press the token for the next one.")
+    person.expect("Next code: ")
+    person.sendline(token.press())
+    person.expect("daemon: token is in step, its counter was 40 ahead; the next login takes a new")
+    assert ended(person) == 0
+    assert "counter 59" in host.does("authenticator", "list", "daemon").out
+
+
+def test_a_token_after_a_renewal(host: Host, token: Token) -> None:
+    """`store renew` names each token that is out of step with the command that helps, and so
+    do `status` and the list, until it was run."""
+    done = host.does("store", "renew", "--yes")
+    again = f"hint: pam-totp --config {host.path} authenticator resync daemon token"
+    assert "daemon: no code of token counts until it is in step again" in done.err
+    assert again in done.err
+    listed = host.does("authenticator", "list", "daemon")
+    assert "no code of token counts until two in a row say where it stands" in listed.err
+    assert again in listed.err
+    assert "counter 17" in listed.out
+    assert "Out of step:    token" in host.does("status", "daemon").out
+    person = host.at_terminal("authenticator", "resync", "daemon", "token")
+    for prompt in ("Code: ", "Next code: "):
+        person.expect(prompt)
+        person.sendline(token.press())
+    person.expect("its counter is right")
+    assert ended(person) == 0
+    assert "resync" not in host.does("authenticator", "list", "daemon").err
+    assert "Out of step" not in host.does("status", "daemon").out
