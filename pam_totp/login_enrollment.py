@@ -10,7 +10,7 @@ from __future__ import annotations
 import syslog
 from typing import Final
 
-from pam_totp import audit, enrollment, invitation, picture
+from pam_totp import audit, enrollment, invitation, picture, recovery
 from pam_totp import authenticator as authenticators
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
@@ -140,7 +140,7 @@ class LoginEnrollment:
     def _hand_out(self, codes: tuple[str, ...]) -> None:
         """Show the recovery codes until the person says to have them, or is gone."""
         head = f"{self._say(words.ENROLLED)}\n\n{self._say(words.RECOVERY_CODES)}\n"
-        text = f"{head}\n{in_columns(codes)}\n\n{self._say(words.ASK_KEPT)}"
+        text = f"{head}\n{recovery.in_columns(codes)}\n\n{self._say(words.ASK_KEPT)}"
         for _ in range(enrollment.TRIES):
             answer = self._talk.ask(text)
             if answer is None or answer.strip().lower() in _YES:
@@ -221,10 +221,3 @@ class Page:
     @staticmethod
     def _below(above: str, *parts: str) -> str:
         return "\n".join((above, *parts) if above else parts)
-
-
-def in_columns(codes: tuple[str, ...]) -> str:
-    """Return recovery codes in two columns."""
-    half = (len(codes) + 1) // 2
-    pairs = zip(codes[:half], (*codes[half:], "")[:half], strict=True)
-    return "\n".join(f"    {left}    {right}".rstrip() for left, right in pairs)

@@ -46,3 +46,10 @@ def digest(normalised: str, salt: bytes) -> str:
 def hashes(codes: tuple[str, ...], salt: bytes) -> tuple[str, ...]:
     """Return the hashes of codes in their printed form."""
     return tuple(digest(code, salt) for code in filter(None, map(normalise, codes)))
+
+
+def in_columns(codes: tuple[str, ...]) -> str:
+    """Return recovery codes in two columns."""
+    half = (len(codes) + 1) // 2
+    pairs = zip(codes[:half], (*codes[half:], "")[:half], strict=True)
+    return "\n".join(f"    {left}    {right}".rstrip() for left, right in pairs)

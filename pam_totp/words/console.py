@@ -1,0 +1,34 @@
+"""What somebody reads who enrolls by a command, at a terminal.  Most of the page is that of the
+login (pam_totp.words.enrollment)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pam_totp.words import N_
+
+STOP: Final = N_("(Ctrl-C keeps nothing)")  # behind the line above the picture
+NO_PICTURE: Final = N_("(A QR code needs {columns} columns, colours and Unicode here.)")
+TYPE_THE_COUNTING_KEY: Final = N_("Type this key into the app (choose: counter-based):")
+SETTINGS: Final = N_("Settings: {algorithm}, {digits} digits, {period} seconds")
+COUNTING_SETTINGS: Final = N_("Settings: {algorithm}, {digits} digits, counter {counter}")
+
+TOKEN: Final = N_("A code of the token shows whether this is its secret.")
+ASK_TOKEN: Final = N_("Code that the token shows: ")
+
+HERE_IT_IS: Final = N_("Here it is {clock}.")
+UNSYNCHRONISED: Final = N_(
+    "This machine's clock is not synchronised: it may be the one that is off."
+)
+WRONG_NEXT: Final = N_("Wrong.\nLet it show the next code, and type that one.")
+WRONG_TOKEN: Final = N_(
+    "Wrong.\nType what the token shows now. If it stays wrong, compare the secret with its papers."
+)
+PICTURE_AGAIN: Final = N_("Enter alone shows the picture again.")
+NOT_SET_UP: Final = N_(
+    "{tries} wrong codes: nothing was set up. Remove the entry from the app before the next try"
+)
+TOKEN_NOT_SET_UP: Final = N_("{tries} wrong codes: nothing was set up")
+
+USED_UP: Final = N_("This code is used up: the first login takes the next one.")
+CODES_STAY: Final = N_("The recovery codes from before stay valid.")
