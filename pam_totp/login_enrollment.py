@@ -27,6 +27,7 @@ from pam_totp.words import enrollment as words
 _ABANDONED: Final = "the enrollment was abandoned"
 _NAME: Final = "phone"
 _PROMPTS: Final = 20  # pages that one login may turn
+_LONGEST: Final = 1_800.0  # seconds that one login may take for them; it holds a place meanwhile
 _YES: Final = ("yes", "y", "ja", "j")
 _BAR: Final = "██████"
 
@@ -46,6 +47,7 @@ class LoginEnrollment:
         self._ledger = ledger
         self._who = who
         self._answered = 0
+        self._begun = context.since_boot()
         self._locale = conversation.locale()
         self._say = context.speech(self._locale)
 
@@ -154,6 +156,8 @@ class LoginEnrollment:
         if typed is None or typed in (self._who.typed, self._who.account):
             raise _GivenUp(_ABANDONED if self._answered else CANNOT_SHOW)
         self._answered += 1
+        if self._context.since_boot() - self._begun > _LONGEST:
+            raise _GivenUp(_ABANDONED)
         return typed
 
 

@@ -168,6 +168,17 @@ def test_pages_have_an_end(enrolling: World) -> None:
     assert untouched(enrolling)
 
 
+def test_an_enrollment_has_an_end(enrolling: World) -> None:
+    """Who takes longer than half an hour over it begins again; the place is somebody else's."""
+
+    def at_leisure(person: Newcomer) -> str:
+        enrolling.clock.now += 1_801
+        return person.phone.code(enrolling.clock.now)
+
+    assert enrolling.login(newcomer("", at_leisure)).check() is Verdict.NOT_ENROLLED
+    assert untouched(enrolling)
+
+
 def test_where_a_client_sends_fields(enrolling: World) -> None:
     """Behind `collect` nothing can be shown: the login is refused, and log and event say why."""
     talk = Talk("alice", [("Password: ", "secret"), (CODE_PROMPT, None)], service="openvpn")
