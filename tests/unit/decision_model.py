@@ -13,6 +13,7 @@ from tests.unit.world import totp
 DAY = 86_400
 PERIOD = 30
 FAR = 20
+FAR_AHEAD = 200
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Numbers:
     days: int
     window: int
     grace: int
+    look_ahead: int
     by_account: bool  # wrong passwords count against the account, not against an address
 
 
@@ -38,6 +40,7 @@ class Told:
     locks: bool = False
     slow: bool = False
     drift: int | None = None
+    ahead: int | None = None
 
 
 @dataclass
@@ -46,9 +49,10 @@ class Model:
 
     numbers: Numbers
     secrets: list[bytes] = field(default_factory=list)  # of its phones; none: not enrolled
+    tokens: dict[str, bytes] = field(default_factory=dict)  # the secrets of those that count
     recovery: set[str] = field(default_factory=set)  # recovery codes not used yet
     all_recovery: set[str] = field(default_factory=set)
-    last: dict[bytes, int] = field(default_factory=dict)
+    last: dict[bytes | str, int] = field(default_factory=dict)  # by phone's secret, token's name
     foreign: bool = False  # the name is somebody else's now
     failed: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # by door, by address
     until: dict[str, int] = field(default_factory=dict)
@@ -64,16 +68,19 @@ class Model:
         refusal = self._refusal(text, now, door, address)
         if refusal:
             return Told(refusal)
-        matched = self.matched(text, now, self.numbers.window)
+        matched = self.matched(text, now)
         known = text in self.all_recovery
-        unused = any(step > self.last.get(secret, -1) for secret, step in matched)
+        unused = any(step > self.last.get(device, -1) for device, step in matched)
         if unused or text in self.recovery:
             self._accept(text, matched, now, door, service, address)
             return Told("accepted")
         used = known or bool(matched)
-        drift = None if used else self._drift(text, now)
         locks = self._fail(text, now, door, address, guess=not used)
-        return Told("replayed-code" if used else "wrong-code", locks=locks, drift=drift)
+        if used:
+            return Told("replayed-code", locks=locks)
+        drift = self._drift(text, now)
+        ahead = self._ahead(text) if drift is None else None
+        return Told("wrong-code", locks=locks, drift=drift, ahead=ahead)
 
     def wrong_password(self, now: int, door: str, address: str) -> Told:
         """Somebody types a wrong password."""
@@ -105,12 +112,21 @@ class Model:
 
     def reset(self) -> None:
         """An administrator removes authenticators and recovery codes."""
-        self.secrets, self.recovery, self.all_recovery, self.last = [], set(), set(), {}
+        self.secrets, self.tokens, self.last = [], {}, {}
+        self.recovery, self.all_recovery = set(), set()
         self.trusted.clear()
 
-    def enroll(self, secrets: list[bytes], recovery: list[str]) -> None:
-        """The account enrolls, with new secrets."""
+    def resync(self, token: str, skipped: int) -> None:
+        """An administrator types two codes in a row of a token, so many after the last one."""
+        self.last[token] += 2 + skipped
+
+    def enroll(
+        self, secrets: list[bytes], tokens: dict[str, tuple[bytes, int]], recovery: list[str]
+    ) -> None:
+        """The account enrolls, with new secrets, and tokens that stand at a counter."""
         self.secrets = secrets
+        self.tokens = {name: secret for name, (secret, _) in tokens.items()}
+        self.last |= {name: counter - 1 for name, (_, counter) in tokens.items()}
         self.recovery, self.all_recovery = set(recovery), set(recovery)
 
     # -- what holds ---------------------------------------------------------------------------
@@ -128,13 +144,21 @@ class Model:
             return False
         return at <= now < at + self.numbers.grace
 
-    def matched(self, text: str, now: int, reach: int) -> list[tuple[bytes, int]]:
-        """The phones and steps whose code that is."""
+    def matched(self, text: str, now: int) -> list[tuple[bytes | str, int]]:
+        """The devices and steps whose code that is, used ones too."""
+        found: list[tuple[bytes | str, int]] = [*self._of_phones(text, now, self.numbers.window)]
+        for name, secret in self.tokens.items():
+            first = max(0, self.last[name] - self.numbers.look_ahead + 1)
+            counters = range(first, self.last[name] + self.numbers.look_ahead + 1)
+            found += [(name, counter) for counter in counters if totp(secret, counter) == text]
+        return found
+
+    # -- how ----------------------------------------------------------------------------------
+
+    def _of_phones(self, text: str, now: int, reach: int) -> list[tuple[bytes, int]]:
         middle = now // PERIOD
         steps = range(max(0, middle - reach), middle + reach + 1)
         return [(key, step) for key in self.secrets for step in steps if totp(key, step) == text]
-
-    # -- how ----------------------------------------------------------------------------------
 
     def _refusal(self, text: str, now: int, door: str, address: str) -> str | None:
         if self.stopped:
@@ -153,15 +177,15 @@ class Model:
     def _accept(  # noqa: PLR0913, PLR0917 -- all that an acceptance leaves
         self,
         text: str,
-        matched: list[tuple[bytes, int]],
+        matched: list[tuple[bytes | str, int]],
         now: int,
         door: str,
         service: str,
         address: str,
     ) -> None:
         self.recovery.discard(text)
-        for secret, step in matched:
-            self.last[secret] = max(step, self.last.get(secret, -1))
+        for device, step in matched:
+            self.last[device] = max(step, self.last.get(device, -1))
         for counted in (door, f"from {address}"):
             self.failed.pop(counted, None)
             self.until.pop(counted, None)
@@ -201,6 +225,17 @@ class Model:
         self.trusted = {p: at for p, at in self.trusted.items() if p[1] != address}
 
     def _drift(self, text: str, now: int) -> int | None:
-        near = self.matched(text, now, FAR)
+        near = self._of_phones(text, now, FAR)
         off = [s - now // PERIOD for key, s in near if s > self.last.get(key, -1)]
         return min(off, key=abs) * PERIOD if off else None
+
+    def _ahead(self, text: str) -> int | None:
+        return min(
+            (
+                skipped
+                for name, secret in self.tokens.items()
+                for skipped in range(FAR_AHEAD)
+                if totp(secret, self.last[name] + 1 + skipped) == text
+            ),
+            default=None,
+        )
