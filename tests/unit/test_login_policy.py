@@ -3,6 +3,8 @@ named, whose name it is, words for the refused, lockout's numbers, own doors."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pam_totp import administration
@@ -202,6 +204,37 @@ def test_helpful_tells_of_guessing(world: World) -> None:
         refused(world, code)
     (told,) = refused(world, phone.code(NOON))
     assert "somebody knows it" in told
+
+
+def test_helpful_speaks_the_persons_language(world: World, catalogs: Path) -> None:
+    """Who is refused is told why in the language of the locale that the application has passed,
+    in English if it has passed none."""
+    world.enroll()
+    world.sets("messages=helpful")
+
+    def told(locale: str) -> list[str]:
+        talk = Talk("alice", [(CODE_PROMPT, "000001")], language=locale)
+        world.login(talk).check()
+        return talk.shown
+
+    assert told("de_DE.UTF-8") == ["Der Code ist falsch."]
+    assert told("de_DE.UTF-8") == [
+        "Dieser Code wurde schon abgelehnt. Bitte warten Sie auf den nächsten."
+    ]
+    administration.lock(world.store, "alice", NOON, "root")
+    assert told("de_DE.UTF-8") == ["Gesperrt durch die Administration."]
+    assert told("") == told("../de") == ["Locked by an administrator."]
+
+
+def test_the_locale_is_asked_for_with_something_to_say(world: World) -> None:
+    """A login that is told nothing asks the application for no locale: that would be a further
+    question to it."""
+    phone = world.enroll()
+    talk = Talk("alice", [(CODE_PROMPT, code) for code in (*phone.wrong(NOON), phone.code(NOON))])
+    assert world.login(talk).check() is Verdict.WRONG_CODE
+    world.sets("messages=helpful")
+    assert world.login(talk).check() is Verdict.ACCEPTED
+    assert (talk.shown, talk.locale_asked) == ([], 0)
 
 
 def test_helpful_only_after_a_right_password(world: World) -> None:
