@@ -62,7 +62,8 @@ def run(*command: str | Path) -> str:
 def marked(*sources: Path) -> list[Entry]:
     """Return what is marked for translation in Python files."""
     keywords = ("--keyword=", "--keyword=N_", "--keyword=P_:1,2")
-    pot = run("xgettext", "--language=Python", "--no-wrap", *keywords, "-o", "-", *sources)
+    form = ("--language=Python", "--from-code=UTF-8", "--no-wrap")
+    pot = run("xgettext", *form, *keywords, "-o", "-", *sources)
     return entries(pot)
 
 
