@@ -19,7 +19,7 @@ from pam_totp.config import Config
 from pam_totp.doctor.clock import turn_on
 from pam_totp.errors import StoreError
 from pam_totp.store import founding, trust
-from pam_totp.store.directory import SECRETS
+from pam_totp.store.secret_files import SECRETS
 
 _OPEN_DIRECTORY: Final = 0o755
 _OPEN_FILE: Final = 0o644

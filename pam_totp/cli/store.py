@@ -16,7 +16,7 @@ from pam_totp.decide import Rules
 from pam_totp.errors import StoreError
 from pam_totp.event import Event
 from pam_totp.store import founding, trust
-from pam_totp.store.directory import SECRETS
+from pam_totp.store.secret_files import SECRETS
 
 _MEANING = """\
 This makes secrets and state.db one store again, for {accounts}.

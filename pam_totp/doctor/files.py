@@ -18,7 +18,7 @@ from pam_totp.doctor.machine import Machine
 from pam_totp.errors import StoreDamaged
 from pam_totp.store import trust
 from pam_totp.store.database import NAME
-from pam_totp.store.directory import SECRETS
+from pam_totp.store.secret_files import SECRETS
 
 _WRITABLE: Final = 0o022
 _OTHERS: Final = 0o077

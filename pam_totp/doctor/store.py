@@ -18,7 +18,8 @@ from pam_totp.doctor.machine import Machine
 from pam_totp.errors import PamTotpError, StoreError
 from pam_totp.store import identity, rows, trust
 from pam_totp.store.database import NAME, Database
-from pam_totp.store.directory import SECRETS, DirectoryStore
+from pam_totp.store.directory import DirectoryStore
+from pam_totp.store.secret_files import SECRETS
 
 _TIGHT: Final = 64 << 20
 _FULL: Final = 2 << 20

@@ -8,7 +8,8 @@
 
 Enrollment is a fact of the state.  Credentials change in three steps, so that a crash between
 any two leaves the account as before or as after: the state gives out a new version, the file
-of that version replaces the old one, the state counts the new version.
+of that version replaces the old one, the state counts the new version.  Many accounts go through
+each step together: a step begins when the one before it is on the disk for all of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import fcntl
 import os
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,16 +27,22 @@ from typing import Final
 from pam_totp import locks
 from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
-from pam_totp.errors import PolicyError, SealError, StoreDamaged, StoreError
+from pam_totp.errors import PamTotpError, PolicyError, StoreDamaged, StoreError
 from pam_totp.event import Event
 from pam_totp.locks import TimedLock
 from pam_totp.policy.record import PolicyRecord
-from pam_totp.store import codec, identity, rows, trust
+from pam_totp.store import identity, rows, trust
 from pam_totp.store.database import Database
-from pam_totp.store.protocol import Change, CredentialsChange, StateChange, T
-from pam_totp.store.seal import Keyring, Place
+from pam_totp.store.protocol import (
+    Change,
+    CredentialsChange,
+    CredentialsDecision,
+    StateChange,
+    T,
+)
+from pam_totp.store.seal import Keyring
+from pam_totp.store.secret_files import SecretFiles
 
-SECRETS: Final = "secrets"
 _LOCK: Final = "writers.lock"
 
 
@@ -51,8 +58,8 @@ class DirectoryStore:
         self._close_directories = weakref.finalize(self, opened.close)
         self._root = trust.open_directory(path)
         opened.callback(os.close, self._root)
-        self._secrets = trust.open_directory(path / SECRETS)
-        opened.callback(os.close, self._secrets)
+        self._files = SecretFiles(path, keyring)
+        opened.callback(self._files.close)
         self._database = Database(path, self._root)
 
     def close(self) -> None:
@@ -63,7 +70,7 @@ class DirectoryStore:
     def look(self, account: str) -> AccountState:
         with self._database.looking() as connection:
             found, state, _ = rows.subject(connection, rows.key_of(account), "")
-            self._verify(found)
+            self._files.verify(found)
             return state
 
     def credentials(self, account: str) -> Credentials | None:
@@ -95,31 +102,36 @@ class DirectoryStore:
     ) -> None:
         key = rows.key_of(account)
         with self._database.writing() as connection:
-            self._verify(identity.of_database(connection))
+            self._files.verify(identity.of_database(connection))
             _change_state(connection, key, change)
             if forget_sources:
                 rows.forget_sources(connection, key)
 
-    def change_credentials(
-        self, account: str, change: Callable[[Subject], CredentialsChange]
-    ) -> None:
-        key = rows.key_of(account)
+    def change_states_of(self, changes: Mapping[str, StateChange]) -> Mapping[str, PamTotpError]:
+        refused: dict[str, PamTotpError] = {}
+        with self._database.writing() as connection:
+            self._files.verify(identity.of_database(connection))
+            for account, change in changes.items():
+                try:
+                    _change_state(connection, rows.key_of(account), change)
+                except PamTotpError as error:
+                    refused[account] = error
+        return refused
+
+    def change_credentials(self, account: str, change: CredentialsDecision) -> None:
+        for refusal in self.change_credentials_of({account: change}).values():
+            raise refusal
+
+    def change_credentials_of(
+        self, changes: Mapping[str, CredentialsDecision]
+    ) -> Mapping[str, PamTotpError]:
+        refused: dict[str, PamTotpError] = {}
         with self.writers_lock():
-            with self._database.writing() as connection:
-                subject = self._subject(connection, account, "")
-                wanted = change(subject)
-                version = subject.state.version + 1
-                # The file that is there counts from here, also if the enrollment that wrote it
-                # was cut short: else a second one cut short would leave a file of no version.
-                counted = subject.credentials.version if subject.credentials else None
-                given_out = replace(subject.state, enrolled=counted, version=version)
-                rows.put_state(connection, key, given_out)
-            self.write_credentials(account, replace(wanted.credentials, version=version))
-            with self._database.writing() as connection:
-                state = wanted.state(rows.state(connection, key))
-                uid = wanted.credentials.uid
-                rows.put_state(connection, key, replace(state, enrolled=version, uid=uid))
-                rows.put_event(connection, wanted.event)
+            wanted = self._give_out(changes, refused)
+            if wanted:
+                self._files.write({account: one.credentials for account, one in wanted.items()})
+                self._count(wanted)
+        return refused
 
     def remove_credentials(self, account: str, change: StateChange) -> None:
         def removed(state: AccountState) -> tuple[AccountState, Event]:
@@ -130,13 +142,13 @@ class DirectoryStore:
         key = rows.key_of(account)
         with self.writers_lock():
             with self._database.writing() as connection:
-                self._verify(identity.of_database(connection))
+                self._files.verify(identity.of_database(connection))
                 _change_state(connection, key, removed)
-            trust.remove(self._secrets, key)
+            self._files.remove(account)
 
     def accounts(self) -> Iterator[tuple[str, AccountState]]:
         with self._database.looking() as connection:
-            self._verify(identity.of_database(connection))
+            self._files.verify(identity.of_database(connection))
             found = list(rows.states(connection))
         for key, state in found:
             yield rows.name_of(key), state
@@ -164,7 +176,7 @@ class DirectoryStore:
 
     def change_policy(self, record: PolicyRecord, event: Event) -> int:
         with self._database.writing() as connection:
-            self._verify(identity.of_database(connection))
+            self._files.verify(identity.of_database(connection))
             newest = next(iter(rows.policies(connection, 1)), None)
             if newest is not None and newest.id != record.id:
                 raise PolicyError(
@@ -179,7 +191,7 @@ class DirectoryStore:
 
     def timed_locks(self, now: float) -> list[TimedLock]:
         with self._database.looking() as connection:
-            self._verify(identity.of_database(connection))
+            self._files.verify(identity.of_database(connection))
             found = [(rows.name_of(key), state) for key, state in rows.states(connection)]
             sources = rows.sources(connection, now)
         held = [lock for account, state in found for lock in locks.of_state(account, state, now)]
@@ -188,7 +200,7 @@ class DirectoryStore:
     def locked_until(self, lock: TimedLock) -> float:
         with self._database.looking() as connection:
             found, state, source = rows.subject(connection, rows.key_of(lock.account), lock.source)
-            self._verify(found)
+            self._files.verify(found)
         return locks.counter(lock.kind, state, source).locked_until
 
     def read_credentials(self, account: str) -> Credentials:
@@ -196,14 +208,7 @@ class DirectoryStore:
 
         Raises FileNotFoundError, StoreDamaged.
         """
-        return self._read(identity.of_secrets(self._secrets)[0], account)
-
-    def write_credentials(self, account: str, credentials: Credentials) -> None:
-        """Replace the account's file; it counts when the state says so."""
-        plain = codec.credentials_to_bytes(credentials)
-        place = _place(identity.of_secrets(self._secrets)[0], account)
-        sealed = self._keyring.seal(plain, place, credentials.version)
-        trust.write(self._secrets, rows.key_of(account), sealed)
+        return self._files.read(account)
 
     @contextmanager
     def writers_lock(self) -> Iterator[None]:
@@ -225,57 +230,46 @@ class DirectoryStore:
 
     def _subject(self, connection: sqlite3.Connection, account: str, source: str) -> Subject:
         found, state, counter = rows.subject(connection, rows.key_of(account), source)
-        store_id = self._verify(found)
-        credentials = None if state.enrolled is None else self._counted(store_id, account, state)
+        store_id = self._files.verify(found)
+        credentials = None
+        if state.enrolled is not None:
+            credentials = self._files.counted(store_id, account, state)
         return Subject(credentials, state, counter)
 
-    def _verify(self, of_database: identity.Identity) -> str:
-        """Return the store's id; raise unless secrets and state belong together."""
-        known = identity.of_secrets(self._secrets)
-        if of_database != known:
-            raise StoreDamaged(
-                f"{self._path}: secrets and state.db are of different generations: one of "
-                "them was lost, exchanged or restored alone",
-                hint="pam-totp store renew",
-            )
-        return known[0]
+    def _give_out(
+        self, changes: Mapping[str, CredentialsDecision], refused: dict[str, PamTotpError]
+    ) -> dict[str, CredentialsChange]:
+        """Give out a version to each account whose change can be made, and return the changes,
+        their versions set."""
+        wanted: dict[str, CredentialsChange] = {}
+        with self._database.writing() as connection:
+            self._files.verify(identity.of_database(connection))
+            for account, change in changes.items():
+                try:
+                    subject = self._subject(connection, account, "")
+                    made = change(subject)
+                except PamTotpError as error:
+                    refused[account] = error
+                    continue
+                version = subject.state.version + 1
+                # The file that is there counts from here, also if the enrollment that wrote it
+                # was cut short: else a second one cut short would leave a file of no version.
+                counted = subject.credentials.version if subject.credentials else None
+                given_out = replace(subject.state, enrolled=counted, version=version)
+                rows.put_state(connection, rows.key_of(account), given_out)
+                credentials = replace(made.credentials, version=version)
+                wanted[account] = replace(made, credentials=credentials)
+        return wanted
 
-    def _counted(self, store_id: str, account: str, state: AccountState) -> Credentials:
-        """Return an enrolled account's credentials, which must be there and be the right ones:
-        damage is never "not enrolled"."""
-        try:
-            credentials = self._read(store_id, account)
-        except FileNotFoundError:
-            raise StoreDamaged(
-                f"the secret of {account!r} is gone, though the account is enrolled",
-                hint=self._put_back(account),
-            ) from None
-        if credentials.version not in (state.enrolled, state.version):
-            raise StoreDamaged(
-                f"the secret of {account!r} is of version {credentials.version}, expected "
-                f"{state.enrolled}: an older copy was put back",
-                hint=f"pam-totp reset {account}",
-            )
-        return credentials
-
-    def _put_back(self, account: str) -> str:
-        return f"put {self._path / SECRETS} back from its copy, or: pam-totp reset {account}"
-
-    def _read(self, store_id: str, account: str) -> Credentials:
-        key = rows.key_of(account)
-        shown = self._path / SECRETS / key
-        sealed = trust.read(key, directory=self._secrets, shown=shown)
-        try:
-            version, plain = self._keyring.open(sealed, _place(store_id, account))
-        except SealError as error:
-            raise type(error)(
-                f"the secret of {account!r}: {error}", hint=error.hint or self._put_back(account)
-            ) from error
-        return codec.credentials_from_bytes(plain, version)
-
-
-def _place(store_id: str, account: str) -> Place:
-    return Place(store_id, "credentials", account, "credentials")
+    def _count(self, wanted: Mapping[str, CredentialsChange]) -> None:
+        """Let the versions count whose files are there."""
+        with self._database.writing() as connection:
+            for account, one in wanted.items():
+                key, given = rows.key_of(account), one.credentials
+                state = one.state(rows.state(connection, key))
+                state = replace(state, enrolled=given.version, uid=given.uid)
+                rows.put_state(connection, key, state)
+                rows.put_event(connection, one.event)
 
 
 def _change_state(connection: sqlite3.Connection, key: str, change: StateChange) -> None:

@@ -13,8 +13,9 @@ from pam_totp.account import NOBODY, AccountState, Credentials
 from pam_totp.errors import StoreDamaged, UnknownKey
 from pam_totp.store import identity, rows, trust
 from pam_totp.store.database import NAME, Database
-from pam_totp.store.directory import SECRETS, DirectoryStore
+from pam_totp.store.directory import DirectoryStore
 from pam_totp.store.seal import Keyring, Random
+from pam_totp.store.secret_files import SECRETS
 
 _SIDE_FILES: Final = ("", "-wal", "-shm")
 

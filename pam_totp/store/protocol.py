@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
+from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter
 from pam_totp.locks import TimedLock
@@ -35,6 +36,7 @@ class CredentialsChange:
     event: Event | None = None
 
 
+CredentialsDecision = Callable[[Subject], CredentialsChange]
 StateChange = Callable[[AccountState], tuple[AccountState, Event]]
 
 
@@ -62,11 +64,20 @@ class Store(Protocol):
         so that it works on a damaged account too; `forget_sources` drops the wrong passwords
         that count against it."""
 
-    def change_credentials(
-        self, account: str, change: Callable[[Subject], CredentialsChange]
-    ) -> None:
+    def change_credentials(self, account: str, change: CredentialsDecision) -> None:
         """Replace the account's credentials, alone among all that enroll.  After a crash at
         any moment the account is as before or as after."""
+
+    def change_states_of(self, changes: Mapping[str, StateChange]) -> Mapping[str, PamTotpError]:
+        """Change the states of many accounts, each as `change_state` does, and return which
+        were refused and why: an EnrollmentError of a change, or a state that is damaged, stops
+        no other account.  Logins wait until it is done: some hundred at a time."""
+
+    def change_credentials_of(
+        self, changes: Mapping[str, CredentialsDecision]
+    ) -> Mapping[str, PamTotpError]:
+        """Replace the credentials of many accounts, each as `change_credentials` does; after a
+        crash each one is as before or as after.  Returns refusals as `change_states_of` does."""
 
     def remove_credentials(self, account: str, change: StateChange) -> None:
         """Remove the account's credentials, readable or not: it has not enrolled any more."""

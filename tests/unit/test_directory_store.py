@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +21,15 @@ import pytest
 
 from pam_totp import administration
 from pam_totp.account import NOBODY, AccountState, Credentials
+from pam_totp.decide import Subject
 from pam_totp.enrollment import draft, keep
 from pam_totp.errors import EnrollmentError, StoreDamaged, StoreError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Failure, Limits
 from pam_totp.store import founding, rows, trust
 from pam_totp.store.directory import DirectoryStore
-from pam_totp.store.protocol import Change
+from pam_totp.store.protocol import Change, CredentialsChange
+from pam_totp.store.secret_files import SecretFiles
 from pam_totp.verdict import Verdict
 from tests.unit.world import (
     ALICE,
@@ -38,6 +40,7 @@ from tests.unit.world import (
     Phone,
     Talk,
     World,
+    credentials,
     in_processes,
     keyring,
     phone_of,
@@ -373,7 +376,7 @@ def crash_before(world: World, monkeypatch: pytest.MonkeyPatch, step: int, name:
     """Let alice's enrollment of an authenticator die before its n-th step: 1 a version is given
     out, 2 the file is written, 3 the state counts it; 4 is after all of them."""
     doing = iter(range(1, 5))
-    put_state, write = rows.put_state, DirectoryStore.write_credentials
+    put_state, write = rows.put_state, SecretFiles.write
 
     def next_step() -> None:
         if next(doing) == step:
@@ -383,13 +386,13 @@ def crash_before(world: World, monkeypatch: pytest.MonkeyPatch, step: int, name:
         next_step()
         put_state(*args)
 
-    def crashing_write(store: DirectoryStore, account: str, given: Credentials) -> None:
+    def crashing_write(files: SecretFiles, given: Mapping[str, Credentials]) -> None:
         next_step()
-        write(store, account, given)
+        write(files, given)
 
     with monkeypatch.context() as patched, suppress(Crash):
         patched.setattr(rows, "put_state", crashing_put)
-        patched.setattr(DirectoryStore, "write_credentials", crashing_write)
+        patched.setattr(SecretFiles, "write", crashing_write)
         enroll_more(world.store, name)
     assert next(doing) == min(step + 1, 4)
 
@@ -452,6 +455,154 @@ def test_a_write_is_killed(world: World, moment: str) -> None:
     whole(world, before)
     assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
     enroll_more(world.store, "another")
+
+
+# -- many at once, cut short ------------------------------------------------------------------
+
+
+MANY = tuple(f"user{number}" for number in range(5))
+# What a process does for many: commit, write, rename, commit.  It dies at the n-th call of one.
+DEATHS = [
+    *(("posix_fadvise", number) for number in (1, 3)),
+    *(("fsync", number) for number in (1, 3, 5, 6)),
+    *(("rename", number) for number in (1, 2, 5)),
+]
+
+
+def enrolls_all(store: DirectoryStore, byte: bytes) -> None:
+    """Give everybody of MANY, in one call, an authenticator whose secret is of that byte."""
+
+    def giving(subject: Subject) -> CredentialsChange:
+        known = subject.credentials.authenticators if subject.credentials else ()
+        given = credentials(Phone(byte * 20))
+        return CredentialsChange(
+            replace(given, authenticators=(*known, *given.authenticators)), lambda state: state
+        )
+
+    assert store.change_credentials_of(dict.fromkeys(MANY, giving)) == {}
+
+
+def secrets_of(store: DirectoryStore, name: str) -> bytes:
+    """Return the first bytes of the secrets of an account, in their order."""
+    found = store.credentials(name)
+    return b"".join(a.secret.reveal()[:1] for a in found.authenticators) if found else b""
+
+
+@pytest.mark.parametrize("further", [False, True])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(("call", "number"), DEATHS)
+def test_many_are_killed(
+    world: World, call: str, number: int, *, after: bool, further: bool
+) -> None:
+    """Wherever a process that enrolls many dies, in first enrollments or in further ones, each
+    account is as before or as after, the accounts beside them are as they were, and the same
+    call again enrolls all of them."""
+    if further:
+        enrolls_all(world.store, b"a")
+    before = b"a" if further else b""
+    phone = world.enroll()
+    world.store._database.close()
+
+    def die(_: int) -> None:
+        store, real = DirectoryStore(world.directory, keyring()), getattr(os, call)
+        counted = iter(range(1, 1000))
+
+        def dying(*args: Any, **more: Any) -> None:
+            if next(counted) < number:
+                real(*args, **more)
+                return
+            if after:
+                real(*args, **more)
+            os._exit(9)
+
+        setattr(os, call, dying)
+        enrolls_all(store, b"b")
+
+    with pytest.raises(AssertionError, match="died"):
+        in_processes(1, die)
+    between = {name: secrets_of(world.store, name) for name in MANY}
+    assert set(between.values()) <= {before, before + b"b"}
+    assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
+    enrolls_all(world.store, b"c")
+    for name in MANY:
+        assert secrets_of(world.store, name) == between[name] + b"c"
+
+
+@pytest.mark.parametrize("step", range(len(MANY) * 2))
+def test_many_die_between_the_states(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """A process that dies within either transaction leaves nobody half way."""
+    calls, put_state = iter(range(1000)), rows.put_state
+
+    def crashing(*args: Any) -> None:
+        if next(calls) == step:
+            raise Crash
+        put_state(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "put_state", crashing)
+        with pytest.raises(Crash):
+            enrolls_all(world.store, b"a")
+    assert {secrets_of(world.store, name) for name in MANY} == {b""}
+    enrolls_all(world.store, b"b")
+    assert {secrets_of(world.store, name) for name in MANY} == {b"b"}
+
+
+def test_one_damaged_account_stops_nobody_else(world: World) -> None:
+    """Of many, one whose secret is damaged is refused as damage; the others enroll."""
+    world.enroll()
+    alter(secret_file(world))
+    given = credentials(Phone(b"n" * 20))
+
+    def giving(_: object) -> CredentialsChange:
+        return CredentialsChange(given, lambda state: state)
+
+    refused = world.store.change_credentials_of({"alice": giving, "bob": giving})
+    assert [type(error).__base__ for error in refused.values()] == [StoreDamaged]
+    assert world.store.credentials("bob")
+
+
+def test_no_room_for_many(world: World) -> None:
+    """Where there is no room for the files of many, nobody is enrolled, and no file of theirs,
+    whole or in part, stays."""
+    phone = world.enroll()
+
+    def enroll(own: World) -> str:
+        with pytest.raises(StoreError) as caught:
+            enrolls_all(own.store, b"x" * 100)
+        return caught.value.hint or ""
+
+    hint, _ = without_room(world, enroll)
+    assert hint
+    assert {secrets_of(world.store, name) for name in MANY} == {b""}
+    assert sorted(os.listdir(world.directory / "secrets")) == [".store", "alice"]
+    assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
+
+
+def test_others_log_in_meanwhile(world: World) -> None:
+    """While one process enrolls many, again and again, another one's logins are decided, and
+    each code counts once."""
+    phones = [world.enroll(), world.enroll(BOB)]
+    world.store._database.close()
+
+    def work(number: int) -> list[str]:
+        store = DirectoryStore(world.directory, keyring())
+        if number == 0:
+            for round_ in range(10):
+                enrolls_all(store, bytes([round_]))
+            return []
+        own = World.__new__(World)
+        own.__dict__.update(world.__dict__)
+        own.store, own.context = store, replace(world.context, store=store)
+        codes = [phone.code(NOON) for phone in phones]
+        names = ["alice", "bob"]
+        return [own.check(c, name=n).value for n, c in zip(names, codes, strict=True)]
+
+    _, *verdicts = in_processes(4, work)
+    for of_one in zip(*verdicts, strict=True):
+        assert of_one.count("accepted") == 1
+    assert len(secrets_of(world.store, "user0")) == 10
 
 
 def test_the_file_changes_under_a_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,14 +14,26 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pam_totp.account import NOBODY, AccountState, AuthenticatorState, Credentials
+from pam_totp.account import (
+    NOBODY,
+    AccountState,
+    AdministratorLock,
+    AuthenticatorState,
+    Credentials,
+)
 from pam_totp.decide import Attempt, Rules, Subject, decide, wrong_password
-from pam_totp.errors import PamTotpError, StoreError
+from pam_totp.errors import EnrollmentError, PamTotpError, StoreError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Failure
 from pam_totp.store import founding
 from pam_totp.store.directory import DirectoryStore
-from pam_totp.store.protocol import Change, CredentialsChange, Store
+from pam_totp.store.protocol import (
+    Change,
+    CredentialsChange,
+    CredentialsDecision,
+    StateChange,
+    Store,
+)
 from pam_totp.verdict import Verdict
 from tests.unit.world import ALICE, NOON, OFFICE, Phone, credentials, in_processes, keyring, typed
 
@@ -456,3 +468,92 @@ def test_killed_in_the_middle_of_a_step(place: Place) -> None:
     assert store.look("alice") == before
     assert attempt(store, PHONE.code(NOON)) == "accepted"
     store.close()
+
+
+# -- many accounts at once --------------------------------------------------------------------
+
+
+def refusing(_: object) -> NoReturn:
+    """A change that cannot be made."""
+    raise EnrollmentError("not this one")
+
+
+def test_many_change_at_once(store: Store) -> None:
+    """Many accounts get credentials in one call: each has its own, its versions and its event,
+    as if they had come one after the other."""
+    enroll(store, "carol")
+    names = ["alice", "bob", "carol", "dora"]
+
+    def giving(name: str) -> CredentialsDecision:
+        given = credentials(Phone(name.encode() * 4))
+        event = Event(NOON, name, "enrolled", actor="root")
+        return lambda _: CredentialsChange(
+            given, lambda state: replace(state, spent=frozenset({name})), event
+        )
+
+    assert store.change_credentials_of({name: giving(name) for name in names}) == {}
+    for name in names:
+        found, state = store.credentials(name), store.look(name)
+        assert found is not None
+        assert found.authenticators[0].secret.reveal() == name.encode() * 4
+        assert state.enrolled == state.version == found.version == (2 if name == "carol" else 1)
+        assert state.spent == {name}
+        assert [event.what for event in store.events(name)] == ["enrolled"]
+
+
+def test_one_refusal_stops_nobody_else(store: Store) -> None:
+    """Who is refused among many is as before, and is named with the reason; all others are as
+    after."""
+    enroll(store, "bob", Phone(b"b" * 20))
+    before = store.credentials("bob")
+
+    def giving(_: object) -> CredentialsChange:
+        return CredentialsChange(credentials(PHONE), lambda state: state)
+
+    long = "x" * 300
+    refused = store.change_credentials_of(
+        {"alice": giving, "bob": refusing, long: giving, "dora": giving}
+    )
+    assert list(refused) == ["bob", long]
+    assert isinstance(refused["bob"], EnrollmentError)
+    assert isinstance(refused[long], StoreError)
+    assert store.credentials("bob") == before
+    assert store.look("bob").version == 1
+    assert store.credentials("alice")
+    assert store.credentials("dora")
+
+
+def test_nobody_of_many(store: Store) -> None:
+    """Where there is nobody to change, or everybody is refused, nothing has changed."""
+    assert store.change_credentials_of({}) == {}
+    assert list(store.change_credentials_of({"alice": refusing})) == ["alice"]
+    assert list(store.accounts()) == []
+
+
+def test_a_fault_among_many_changes_nothing(store: Store) -> None:
+    """An error that is no refusal leaves all of them as they were."""
+
+    def broken(_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    def giving(_: object) -> CredentialsChange:
+        return CredentialsChange(credentials(PHONE), lambda state: state)
+
+    with pytest.raises(ZeroDivisionError):
+        store.change_credentials_of({"alice": giving, "bob": broken})
+    assert list(store.accounts()) == []
+
+
+def test_many_states_change_at_once(store: Store) -> None:
+    """Many states change in one call, with an event each; a refusal stops nobody else."""
+
+    def locking(name: str) -> StateChange:
+        lock = AdministratorLock(1, name)
+        return lambda state: (replace(state, lock=lock), Event(NOON, name, "lock", actor="root"))
+
+    changes = {"alice": locking("alice"), "bob": refusing, "dora": locking("dora")}
+    assert list(store.change_states_of(changes)) == ["bob"]
+    found = dict(store.accounts())
+    assert set(found) == {"alice", "dora"}
+    assert found["dora"].lock == AdministratorLock(1, "dora")
+    assert [event.account for event in store.events()] == ["alice", "dora"]
