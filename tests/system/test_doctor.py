@@ -269,6 +269,19 @@ CASES: Final = [
         "systemctl enable --now pam-totpd",
         undo="systemctl --root=/ enable pam-totpd; rm -r /run/systemd",
     ),
+    # notices
+    Case(
+        "warning notify",
+        after(CONFIG, "notify: [/bin/true]"),
+        "/usr/libexec/pam-totp/pam-totp-notify &",
+        beside=("warning service-current",),
+    ),
+    Case(
+        "warning notify-program",
+        after(CONFIG, "notify: [/nonexistent]"),
+        "install /nonexistent",
+        beside=("warning notify", "warning service-current"),
+    ),
     # stacks
     Case("error stack-readable", after(STACK, "auth requird pam_unix.so"), "see pam.conf(5)"),
     Case(

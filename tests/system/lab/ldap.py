@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.system.lab import packages
 from tests.system.lab.phone import Phone
 from tests.system.lab.product import ask_pam_totp
 from tests.system.lab.wait import DEADLINE, wait_for
 
-PACKAGES: Final = Path(__file__).resolve().parents[3] / "dist/directory"
+PACKAGES: Final = packages.DIST / "directory"
 _PLACE: Final = Path("/run/lab/ldap")
 _PORT: Final = 3389
 _BASE: Final = "dc=lab"
@@ -125,10 +126,7 @@ userPassword: {self.password}
 
 def unpack() -> None:
     """Put the packages' files into the lab; none of their scripts runs."""
-    for package in sorted(PACKAGES.glob("*.deb")):
-        tar = ["tar", "-x", "-C", "/", "--keep-directory-symlink"]
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as p:
-            subprocess.run(tar, check=True, stdin=p.stdout)
+    packages.unpack(PACKAGES)
     subprocess.run(["ldconfig"], check=True)
     if subprocess.run(["id", "nslcd"], check=False, capture_output=True).returncode:
         subprocess.run(["useradd", "--system", "nslcd"], check=True)

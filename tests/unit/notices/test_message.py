@@ -44,6 +44,7 @@ def sent(made: Message, loaded: Config | None = None) -> EmailMessage:
     return email.message_from_bytes(raw, policy=policy.default)  # type: ignore[return-value]
 
 
+@pytest.mark.usefixtures("catalogs")
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_words(kind: Kind, language: str) -> None:
@@ -56,6 +57,16 @@ def test_every_kind_has_words(kind: Kind, language: str) -> None:
         assert part in made.text
     assert made.text.count("\n\n") == 2
     assert not set("{}") & set(made.subject + made.text)
+
+
+@pytest.mark.usefixtures("catalogs")
+@pytest.mark.parametrize("kind", Kind)
+def test_german_is_complete(kind: Kind) -> None:
+    """No line of a German notice is an English one."""
+    for event in (EVENT, replace(EVENT, actor="root"), replace(EVENT, rhost="")):
+        english, german = (said(kind, event, language, times=2) for language in LANGUAGES)
+        assert not {*english.text.split("\n")} & {*german.text.split("\n")} - {""}
+        assert english.subject != german.subject
 
 
 def test_a_text() -> None:
@@ -129,6 +140,7 @@ def test_names_that_make_no_address(account: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.usefixtures("catalogs")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_mail(language: str) -> None:
     """The mail is what RFC 5322 asks for, says that a program wrote it (RFC 3834), and its text
