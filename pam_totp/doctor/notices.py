@@ -14,6 +14,7 @@ from pam_totp.notices import channel, progress
 from pam_totp.notices.kind import kind_of
 
 BEHIND: Final = 900.0  # seconds; a notice that fails may take thirty of them
+_OFF: Final = "notices are off"
 _AT_ONCE: Final = 1_000
 _PROGRAM: Final = "/usr/libexec/pam-totp/pam-totp-notify"
 
@@ -21,7 +22,7 @@ _PROGRAM: Final = "/usr/libexec/pam-totp/pam-totp-notify"
 def _runs(machine: Machine) -> Iterator[Finding]:
     """Its lock file is as old as the process."""
     if machine.config.notify is None:
-        yield note("notices are off")
+        yield note(_OFF)
         return
     started = progress.running_since(machine.config.data_directory)
     if started is None:
@@ -38,7 +39,8 @@ def _runs(machine: Machine) -> Iterator[Finding]:
 
 def _in_time(machine: Machine) -> Iterator[Finding]:
     if machine.config.notify is None:
-        raise Unchecked("notices are off")
+        yield note(_OFF)
+        return
     if progress.running_since(machine.config.data_directory) is None:
         raise Unchecked("pam-totp-notify is not running")
     saved = progress.load(machine.config.data_directory)
@@ -57,7 +59,8 @@ def _in_time(machine: Machine) -> Iterator[Finding]:
 def _program(machine: Machine) -> Iterator[Finding]:
     path = channel.program(machine.config)
     if path is None:
-        raise Unchecked("notices are off")
+        yield note(_OFF)
+        return
     place = machine.at(path)
     if place.is_file() and os.access(place, os.X_OK):
         return
