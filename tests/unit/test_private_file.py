@@ -81,9 +81,45 @@ def test_an_end_before_the_end_leaves_nothing(tmp_path: Path) -> None:
     for wrong in (ValueError, KeyboardInterrupt):
         with pytest.raises(wrong), PrivateFile(tmp_path / "sheets.html") as file:  # noqa: PT012
             file.write(DATA * 100_000)
-            assert (tmp_path / "sheets.html").exists()
+            assert [path.name for path in tmp_path.iterdir()] == [".sheets.html.part"]
             raise wrong
         assert list(tmp_path.iterdir()) == []
+
+
+def test_it_has_its_name_when_it_is_whole(tmp_path: Path) -> None:
+    """While a file is written nobody finds it; what took its name meanwhile stays."""
+    path = tmp_path / "sheets.html"
+    with PrivateFile(path) as file:
+        file.write(DATA)
+        assert not path.exists()
+    assert path.read_bytes() == DATA
+    with pytest.raises(NotWritten, match="is there already"), PrivateFile(tmp_path / "b") as file:
+        (tmp_path / "b").write_bytes(b"another")
+    assert (tmp_path / "b").read_bytes() == b"another"
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["b", "sheets.html"]
+
+
+def test_what_was_killed_leaves_no_part_for_long(tmp_path: Path) -> None:
+    """What a killed process has left is in nobody's way, and goes with the next one."""
+    pid = os.fork()
+    if pid == 0:
+        with PrivateFile(tmp_path / "sheets.html") as file:
+            file.write(DATA * 100_000)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert [path.name for path in tmp_path.iterdir()] == [".sheets.html.part"]
+    create(tmp_path / "sheets.html", DATA)
+    assert [path.name for path in tmp_path.iterdir()] == ["sheets.html"]
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    """Who comes while somebody writes the same file is told so, and spoils nothing."""
+    with PrivateFile(tmp_path / "sheets.html") as file:
+        file.write(DATA)
+        with pytest.raises(NotWritten, match="somebody else is writing it") as raised:
+            create(tmp_path / "sheets.html", b"other")
+        assert raised.value.hint
+    assert (tmp_path / "sheets.html").read_bytes() == DATA
 
 
 @contextmanager
