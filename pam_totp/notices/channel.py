@@ -66,5 +66,6 @@ def _address(account: str, template: str) -> str:
         raise NotSent(
             f"{account!r} makes no mail address",
             hint="set `notify` to a command that knows how to reach such accounts",
+            final=True,
         )
     return address

@@ -112,7 +112,7 @@ class Clerk:
         if error is None:
             self._outbox.succeeded(begun, now)
             self._log(syslog.LOG_INFO, _line("sent", begun))
-        elif self._outbox.failed(begun):
+        elif self._outbox.failed(begun, final=error.final):
             self._log(syslog.LOG_ERR, _line("given up", begun, error))
         else:
             self._log(syslog.LOG_WARNING, _line("failed, is tried again", begun, error))

@@ -11,7 +11,7 @@ from typing import Final
 from pam_totp.event import Event
 from pam_totp.store.protocol import Store
 
-AT_ONCE: Final = 500  # events of one look
+AT_ONCE: Final = 100  # events of one look
 
 
 class Follower:

@@ -82,9 +82,9 @@ class Outbox:
         self._sent = {key: at for key, at in self._sent.items() if now - at[-1] < HOUR}
         self._sent[one.key] = [*self._sent.get(one.key, [])[1 - PER_HOUR :], now]
 
-    def failed(self, one: Waiting) -> bool:
-        """Take a notice out if that was its last try; return whether it was."""
-        if one.tries < TRIES:
+    def failed(self, one: Waiting, *, final: bool = False) -> bool:
+        """Take a notice out if that was its last try, or has to be; return whether it was."""
+        if one.tries < TRIES and not final:
             return False
         self.waiting.remove(one)
         return True

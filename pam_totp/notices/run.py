@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,11 @@ _SHOWN: Final = 200
 
 
 class NotSent(PamTotpError):
-    """A notice could not be handed over."""
+    """A notice could not be handed over; `final` says that another try would not help."""
+
+    def __init__(self, message: str, *, hint: str | None = None, final: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.final = final
 
 
 def run(
@@ -109,4 +114,5 @@ def _said(errors: int) -> str:
 
 
 def _by_hand(command: Sequence[str]) -> str:
-    return f"run {command[0]} by hand, as root"
+    words = shlex.join(command)
+    return f"printf 'To: root\\n\\ntest\\n' | PAM_TOTP_ACCOUNT=root {words}"

@@ -199,6 +199,17 @@ def test_failures(office: Office) -> None:
     ]
 
 
+def test_what_another_try_would_not_help(office: Office) -> None:
+    """A notice that can never be sent is given up at once, and takes no place from others."""
+    office.post.fails = NotSent("no address", final=True)
+    lock(office.world)
+    office.works()
+    assert "given up" in office.world.lines[-1]
+    saved = progress.load(office.world.directory)
+    assert saved is not None
+    assert saved.waiting == ()
+
+
 def test_a_fault_of_the_program(office: Office) -> None:
     """A notice that cannot be composed or sent for a fault of ours is given up like any other,
     and its words are not in the log."""

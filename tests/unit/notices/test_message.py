@@ -138,6 +138,7 @@ def test_names_that_make_no_address(account: str) -> None:
     with pytest.raises(NotSent, match="makes no mail address") as caught:
         mail(said(Kind.LOCKED, replace(EVENT, account=account)), host())
     assert caught.value.hint
+    assert caught.value.final
 
 
 @pytest.mark.usefixtures("catalogs")
