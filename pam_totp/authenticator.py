@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from pam_totp import token_secret
 from pam_totp.account import Authenticator
 from pam_totp.errors import EnrollmentError
+from pam_totp.matching import RECOVERY_CODE
 from pam_totp.otp import Parameters
 from pam_totp.secret import Secret
 
@@ -32,13 +33,15 @@ def new(
 
 def checked_name(name: str) -> str:
     """Return a name as it is kept.  Raises EnrollmentError for one that cannot be one."""
-    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+    kept = name.strip()
+    # Events say RECOVERY_CODE where no authenticator was used: none may be called that.
+    if kept in ("", RECOVERY_CODE) or not name.isprintable() or len(name) > _LONGEST_NAME:
         raise EnrollmentError(
             f"{name!r} cannot be an authenticator's name: "
-            f"1 to {_LONGEST_NAME} printable characters",
+            f"1 to {_LONGEST_NAME} printable characters, and not {RECOVERY_CODE!r}",
             hint="choose another name, such as phone or tablet",
         )
-    return name.strip()
+    return kept
 
 
 def base32(secret: Secret) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from pam_totp.event import Event
+from pam_totp.matching import RECOVERY_CODE
 from pam_totp.outward import LOCKS, LOCKS_FOR_GOOD
 from pam_totp.verdict import Verdict
 
@@ -58,7 +59,6 @@ SILENT: Final = frozenset(
     }
 )
 
-RECOVERY_CODE: Final = "recovery-code"  # what an event says instead of an authenticator's name
 _OWN: Final = "host uid:"
 
 

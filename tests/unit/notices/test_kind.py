@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pam_totp.cli.words import _ACTS
+from pam_totp.errors import EnrollmentError
 from pam_totp.event import Event
 from pam_totp.notices.kind import ACTS, LOCKING, SILENT, Kind, kind_of
 from pam_totp.verdict import Verdict
@@ -61,6 +62,13 @@ def test_a_recovery_code(world: World) -> None:
     assert world.check(phone.code(NOON)) is Verdict.ACCEPTED
     assert world.check(phone.recovery_codes[0]) is Verdict.ACCEPTED
     assert kinds(world) == [Kind.ENROLLED, Kind.RECOVERY_CODE_USED]
+
+
+def test_no_phone_is_called_a_recovery_code(world: World) -> None:
+    """Nobody can give a phone the name by which events tell recovery codes."""
+    with pytest.raises(EnrollmentError, match="cannot be an authenticator's name"):
+        world.enroll(name=" recovery-code ")
+    assert kinds(world) == []
 
 
 def test_a_lock_for_a_time(world: World) -> None:
