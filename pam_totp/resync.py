@@ -220,8 +220,7 @@ def _no_code_to_come(
 ) -> ResyncError:
     if used:
         return ResyncError(
-            f"a code of {authenticator.name} from before the last accepted one: "
-            "a counter is never set back",
+            f"one of them is an old code of {authenticator.name}: a counter is never set back",
             hint="press the token for two new ones; one that was set up anew is enrolled anew",
         )
     return ResyncError(
