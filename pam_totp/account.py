@@ -63,8 +63,9 @@ class AuthenticatorState:
     last used, and `drift`: how many seconds off the device's clock was when its code was last
     refused for that alone (negative: slow).
 
-    For HOTP the step is the counter.  `confirmed` is False from an enrollment without a code
-    until a code is accepted; only then may the secret be shown again.
+    For HOTP the step is the counter, and `offset` by how far it was put ahead of what is known
+    (administration.spend; negative), 0 after `resync`.  `confirmed` is False from an
+    enrollment without a code until a code is accepted; only then may the secret be shown again.
     """
 
     last_step: int = -1
