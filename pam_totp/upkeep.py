@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 
 from pam_totp import authenticator as authenticators
 from pam_totp import recovery
-from pam_totp.account import AccountState, Credentials
+from pam_totp.account import AccountState, Authenticator, Credentials
 from pam_totp.decide import Subject
 from pam_totp.errors import EnrollmentError, UnknownAuthenticator
 from pam_totp.event import NOWHERE, Event, Origin
+from pam_totp.matching import next_counter
 from pam_totp.resync import authenticator_of
 from pam_totp.store.protocol import CredentialsChange, Store
 
@@ -96,6 +97,58 @@ def new_recovery_codes(store: Store, account: str, by: By) -> tuple[tuple[str, .
 
     _change(store, account, changed, event)
     return codes, event
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An authenticator whose secret was seen once more, the counter at which its device stands,
+    and the event that was kept of it."""
+
+    authenticator: Authenticator
+    counter: int
+    event: Event
+
+
+def show_again(store: Store, account: str, name: str, by: By) -> Shown:
+    """Return an authenticator that no code has confirmed yet, the only one for the name "".
+
+    Raises EnrollmentError for one that is in use, UnknownAuthenticator.
+    """
+    found = _unconfirmed(store, account, name)
+    event = by.event(account, "shown", found.name)
+    counters: list[int] = []
+
+    def seen(state: AccountState) -> tuple[AccountState, Event]:
+        if state.of(found).confirmed:
+            raise EnrollmentError(
+                f"{found.name} of {account} is in use: nobody can see its secret again",
+                hint=f"pam-totp authenticator replace {account} {found.name}",
+            )
+        counters[:] = [next_counter(state.of(found))]
+        return state, event
+
+    store.change_state(account, seen)
+    return Shown(found, counters[0], event)
+
+
+def _unconfirmed(store: Store, account: str, name: str) -> Authenticator:
+    """Return the authenticator of that name, or the only one that no code has confirmed."""
+    state, credentials = store.look(account), store.credentials(account)
+    if name or credentials is None:
+        return authenticator_of(credentials, account, name)
+    found = [one for one in credentials.authenticators if not state.of(one).confirmed]
+    if not found:
+        raise EnrollmentError(
+            f"what {account} has is in use: nobody can see its secret again",
+            hint=f"pam-totp authenticator replace {account} {credentials.authenticators[0].name}",
+        )
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found)
+        raise EnrollmentError(
+            f"{account} has several that no code has confirmed yet: {names}",
+            hint=f"pam-totp enroll {account} --show --name {found[0].name}",
+        )
+    return found[0]
 
 
 def _change(

@@ -17,6 +17,7 @@ from pam_totp.config import Config
 from pam_totp.context import Context
 from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
 from pam_totp.event import Event, Origin
+from pam_totp.upkeep import By
 
 PROGRAM = "pam-totp"
 
@@ -70,6 +71,10 @@ class Administrator:
     def origin(self) -> Origin:
         """From where the records say it was."""
         return origin.origin()
+
+    def by(self, world: Context) -> By:
+        """Return who acts now, and from where."""
+        return By(world.now(), self.name, self.origin)
 
     def command(self, *words: str) -> str:
         """Return a command line of ours, ready to be run, for this configuration."""

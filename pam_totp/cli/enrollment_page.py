@@ -29,8 +29,8 @@ class Drafted:
     """What somebody needs who enrolls.
 
     `uris` are otpauth URIs that say the same, the longest first: the first of them that fits is
-    drawn.  `key` is the secret in base32, "" where the device is a token that has it already;
-    `counter` is the next one of a device that counts.
+    drawn.  `key` is the secret in base32; `token` says that the device has it already, so that
+    nothing is shown to it.  `counter` is the next one of a device that counts.
     """
 
     account: str
@@ -39,6 +39,7 @@ class Drafted:
     key: str = field(repr=False)
     parameters: Parameters = _USUAL
     counter: int = 0
+    token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +144,25 @@ class Page:
                 self._end(person, found.recovery_codes)
                 return found
             if not found.tries_left:
-                lost = console.NOT_SET_UP if self._drafted.key else console.TOKEN_NOT_SET_UP
+                lost = console.TOKEN_NOT_SET_UP if self._drafted.token else console.NOT_SET_UP
                 raise EnrollmentError(self._say(lost, tries=TRIES), hint=again)
             self._explain(person, found.drift, now())
 
     def _begin(self, person: Terminal) -> None:
         stop = self._say(console.STOP)
-        if self._drafted.key:
-            self.show(person, stop)
-        else:
+        if self._drafted.token:
             person.show(f"{self._say(console.TOKEN)}   {stop}")
+        else:
+            self.show(person, stop)
 
     def _asked(self, person: Terminal) -> str:
         """Return what was typed; Enter alone shows the picture again."""
-        question = self._say(words.ASK if self._drafted.key else console.ASK_TOKEN)
+        question = self._say(console.ASK_TOKEN if self._drafted.token else words.ASK)
         while True:
             typed = person.ask(question)
             if typed:
                 return typed
-            if self._drafted.key:
+            if not self._drafted.token:
                 self._begin(person)
 
     def _explain(self, person: Terminal, drift: int | None, now: float) -> None:
@@ -169,7 +170,7 @@ class Page:
         off is no hint to a guesser here, at a login it would be one."""
         for line in self._why(drift, now):
             person.show(line)
-        if self._drafted.key:
+        if not self._drafted.token:
             person.show(self._say(console.PICTURE_AGAIN))
 
     def _why(self, drift: int | None, now: float) -> Sequence[str]:
@@ -177,7 +178,7 @@ class Page:
             return (self._say(console.WRONG_NEXT),)
         here = self._say(console.HERE_IT_IS, clock=f"{local(now):%H:%M:%S}")
         if drift is None:
-            wrong = words.WRONG if self._drafted.key else console.WRONG_TOKEN
+            wrong = console.WRONG_TOKEN if self._drafted.token else words.WRONG
             return self._say(wrong), here
         slow_or_fast = words.WRONG_SLOW if drift < 0 else words.WRONG_FAST
         lines = [self._say(slow_or_fast, seconds=abs(drift)), here]

@@ -40,6 +40,7 @@ _ACTS: Final = {
     "authenticator-replaced": "authenticator {} took the place of another",
     "authenticator-removed": "authenticator {} removed",
     "authenticator-renamed": "authenticator {} renamed",
+    "shown": "the key of authenticator {} shown again",
     "recovery-codes": "new recovery codes, the old ones void",
     "invited": "invitation given out",
     "uninvited": "invitation withdrawn",

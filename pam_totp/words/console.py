@@ -10,8 +10,12 @@ from pam_totp.words import N_
 STOP: Final = N_("(Ctrl-C keeps nothing)")  # behind the line above the picture
 NO_PICTURE: Final = N_("(A QR code needs {columns} columns, colours and Unicode here.)")
 TYPE_THE_COUNTING_KEY: Final = N_("Type this key into the app (choose: counter-based):")
-SETTINGS: Final = N_("Settings: {algorithm}, {digits} digits, {period} seconds")
-COUNTING_SETTINGS: Final = N_("Settings: {algorithm}, {digits} digits, counter {counter}")
+SETTINGS: Final = N_(
+    "Settings, which not every app goes by: {algorithm}, {digits} digits, {period} seconds"
+)
+COUNTING_SETTINGS: Final = N_(
+    "Settings, which not every app goes by: {algorithm}, {digits} digits, counter {counter}"
+)
 
 TOKEN: Final = N_("A code of the token shows whether this is its secret.")
 ASK_TOKEN: Final = N_("Code that the token shows: ")

@@ -13,7 +13,7 @@ from tests.system.lab.product import COMMAND
 from tests.system.lab.scan import Ground, scan_only
 from tests.system.lab.screen import LARGE, PLAIN, SMALL, Screen
 
-PROMPT = "Code that the app shows now: "
+PROMPT = "Code that the app shows: "
 
 
 def proves(screen: Screen, person: Person, phone: OathPhone) -> None:

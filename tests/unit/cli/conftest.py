@@ -30,6 +30,7 @@ ENTRY = (
     f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); "
     "from pam_totp.cli.main import main; sys.exit(main())"
 )
+READ = "import pathlib, pam_totp.speech as s; s.read_from(pathlib.Path({!r}))"
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,13 @@ class Host:
         assert done.code == 0, done.err
         return done
 
-    def at_terminal(self, *words: str, through: str = 'exec "$@"') -> pexpect.spawn[str]:
-        """Run it with a person at /dev/tty, by a line of shell."""
-        command = (sys.executable, "-I", "-c", ENTRY, "--config", str(self.path), *words)
+    def at_terminal(
+        self, *words: str, through: str = 'exec "$@"', catalogs: Path | None = None
+    ) -> pexpect.spawn[str]:
+        """Run it with a person at /dev/tty, by a line of shell, with these translations."""
+        entry = ENTRY.replace("sys.exit", f"{READ.format(str(catalogs))}; sys.exit")
+        entry = entry if catalogs else ENTRY
+        command = (sys.executable, "-I", "-c", entry, "--config", str(self.path), *words)
         return pexpect.spawn(
             "/bin/sh",
             ["-c", through, "sh", *command],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .conftest import Host
 
-PROMPT = "Code that the app shows now: "
+PROMPT = "Code that the app shows: "
 RECOVERY_CODE = re.compile(r"\brc-\w{5}-\w{5}-\w{5}\b")
 
 
@@ -36,12 +36,12 @@ def test_json_is_all_that_a_script_gets(host: Host) -> None:
 
 def test_without_json_it_is_text(host: Host) -> None:
     """`--no-confirm` alone prints the key in groups of four, the URI and the codes; the QR
-    code only where it can be seen or was asked for."""
+    code only where it can be seen."""
     out = host.does("enroll", "daemon", "--no-confirm").out
-    assert re.search(r"^Key: +(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}$", out, re.MULTILINE)
+    assert re.search(r"^ +Key: +(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}$", out, re.MULTILINE)
     assert len(RECOVERY_CODE.findall(out)) == 10
+    assert re.search(r"^URI: otpauth://totp/Example:daemon\?secret=", out, re.MULTILINE)
     assert "█" not in out
-    assert "█" in host.does("enroll", "bin", "--no-confirm", "--qr").out
 
 
 def test_a_second_authenticator_leaves_the_recovery_codes(host: Host) -> None:
@@ -53,11 +53,18 @@ def test_a_second_authenticator_leaves_the_recovery_codes(host: Host) -> None:
 
 
 def test_a_name_is_taken_once(host: Host) -> None:
-    """The same name again is an error that says how to go on."""
+    """Who has a phone already is to get another authenticator or another phone: the hint has
+    both lines, and the first of them can be run as it stands."""
     host.does("enroll", "daemon", "--no-confirm")
     done = host.run("enroll", "daemon", "--no-confirm")
     assert done.code == 1
-    assert f"hint: pam-totp --config {host.path} enroll daemon --name ANOTHER" in done.err
+    ours = f"pam-totp --config {host.path}"
+    more, instead = f"{ours} enroll daemon --no-confirm --name tablet", "authenticator replace"
+    assert f"hint: for one more: {more}; in its place: {ours} {instead} daemon phone" in done.err
+    host.does(*more.split()[3:])
+    assert "--name phone-2\n" in host.run("enroll", "daemon").err.replace("; in", "\n")
+    done = host.run("enroll", "daemon", "--no-confirm", "--name", "phone")
+    assert (done.code, "called 'phone' already" in done.err) == (1, True)
 
 
 def test_who_is_no_account_cannot_enroll(host: Host) -> None:
@@ -75,15 +82,29 @@ def test_parameters_that_apps_ignore(host: Host) -> None:
     words = ("--digits", "8", "--period", "60", "--algorithm", "sha256")
     done = host.does("enroll", "daemon", "--no-confirm", "--json", *words)
     assert done.json["uri"].endswith("&algorithm=SHA256&digits=8&period=60")
-    assert "many apps" in done.err
+    apps = "Google Authenticator and Microsoft Authenticator"
+    assert f"not every version of {apps} goes by algorithm, digits and period" in done.err
 
 
 @pytest.mark.parametrize(
-    "words", [("--digits", "9"), ("--period", "5"), ("--algorithm", "MD5"), ("--json",)]
+    "words",
+    [
+        "--digits 9",
+        "--period 5",
+        "--algorithm MD5",
+        "--json",
+        "--counter 3",
+        "--type hotp --period 60",
+        "--recovery-codes",
+        "--qr picture.gif",
+        "--show --digits 8",
+        "--show --no-confirm",
+    ],
 )
-def test_what_cannot_be_is_a_usage_error(host: Host, words: tuple[str, ...]) -> None:
-    """Parameters outside RFC 6238 and --json with questions end with 2 and change nothing."""
-    assert host.run("enroll", "daemon", *words).code == 2
+def test_what_cannot_be_is_a_usage_error(host: Host, words: str) -> None:
+    """Parameters outside RFC 6238, and options that do not go together, end with 2 and change
+    nothing."""
+    assert host.run("enroll", "daemon", *words.split()).code == 2
     assert host.does("status", "--json").json == []
 
 
@@ -94,12 +115,14 @@ def test_a_person_enrolls(host: Host, code_of: Callable[[str, float], str]) -> N
     for _ in range(2):
         person.expect(PROMPT)
         person.sendline("12 34")
-        person.expect("Wrong. Type what the app shows now.")
+        person.expect("Wrong.\r\nType what the app shows now.")
     person.expect(PROMPT)
     person.sendline("")
+    assert shown_secret(person) == secret
     person.expect(PROMPT)
     person.sendline(f" {code_of(secret, time.time())} ")
-    person.expect("Right: enrolled. This code is used up")
+    person.expect("Right: it is set up.")
+    person.expect("This code is used up: the first login takes the next one.")
     person.expect("daemon: enrolled")
     assert len(RECOVERY_CODE.findall(person.before or "")) == 10
     assert ended(person) == 0
@@ -115,7 +138,7 @@ def test_a_phone_whose_clock_is_off(host: Host, code_of: Callable[[str, float], 
     secret = shown_secret(person)
     person.expect(PROMPT)
     person.sendline(code_of(secret, time.time() - 240))
-    person.expect("Wrong: your phone's clock is 4 minutes slow. Set it to automatic time")
+    person.expect("Wrong.\r\nYour phone's clock is 240 seconds slow. Set it to automatic time")
     unsure = "This machine's clock is not synchronised"
     person.expect(PROMPT)
     assert (unsure in (person.before or "")) == (clock.synchronised() is False)
@@ -132,7 +155,7 @@ def test_three_wrong_codes_keep_nothing(host: Host) -> None:
     for _ in range(3):
         person.expect(PROMPT)
         person.sendline("wrong")
-    person.expect("daemon was not enrolled: 3 wrong codes")
+    person.expect("pam-totp: 3 wrong codes: nothing was set up.")
     person.expect("hint: pam-totp --config .* enroll daemon")
     assert ended(person) == 1
     assert host.does("status", "--json").json == []
@@ -160,17 +183,22 @@ def test_secrets_go_to_the_terminal_and_not_to_a_pipe(host: Host) -> None:
 
 def test_what_is_above_the_prompt(host: Host) -> None:
     """At the prompt the QR code stands above the key, with nothing between, and no URI; where
-    there is no QR code, the URI is shown."""
+    there is none the key stands alone, with the account and the issuer."""
     person = host.at_terminal("enroll", "daemon")
     person.expect(PROMPT)
-    *_, last_of_code, key, rest = (person.before or "").split("\r\n")
+    first, *_, last_of_code, key, rest = (person.before or "").split("\r\n")
+    assert first == "Scan this with the app, or type the key into it:   (Ctrl-C keeps nothing)"
     assert "\u2580" in last_of_code or "\u2588" in last_of_code
     assert (key[:5], len(key) <= 80, rest) == ("Key: ", True, "")
     assert "otpauth:" not in (person.before or "")
     person.sendintr()
     assert ended(person) == 130
     person = host.at_terminal("enroll", "daemon", "--no-qr")
-    person.expect(r"URI: +otpauth://totp/\S+\r\n" + PROMPT)
+    person.expect(PROMPT)
+    lines = (person.before or "").split("\r\n")
+    begin = "Type this key into the app (choose: time-based):   (Ctrl-C keeps nothing)"
+    assert lines[0] == begin
+    assert [line.split(":")[0].strip() for line in lines[1:-1]] == ["Key", "Account", "Issuer"]
     person.sendintr()
     assert ended(person) == 130
 
@@ -189,7 +217,7 @@ def test_the_record_says_who_it_was(host: Host, monkeypatch: pytest.MonkeyPatch)
 
 def shown_secret(person: pexpect.spawn[str]) -> str:
     """Return the key that the screen shows."""
-    person.expect(r"Key: +([A-Z2-7 ]{39}) +\(Ctrl-C keeps nothing\)\r")
+    person.expect(r"Key: +([A-Z2-7 ]{39}) ")
     assert person.match is not None
     return str(person.match[1]).replace(" ", "")
 
