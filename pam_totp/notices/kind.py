@@ -53,7 +53,7 @@ SILENT: Final = frozenset(
         # Nobody, or nobody's any more.
         *("unknown-account", "other-uid"),
         # Acts that take nothing away and let nobody in.
-        *("authenticator-renamed", "invited", "uninvited", "resync", "unlock"),
+        *("authenticator-renamed", "shown", "invited", "uninvited", "resync", "unlock"),
         # Of no account.
         *("policy", "renew"),
     }

@@ -48,7 +48,7 @@ def enroll(person: Person) -> Phone:
     """Enroll as a person does: scan, type the code, keep the recovery codes."""
     tell("The account `demo` enrolls: sudo pam-totp enroll demo")
     with Terminal(COMMAND, "enroll", person.name, environment={"TERM": "xterm"}) as terminal:
-        terminal.sees("Code that the app shows now: ")
+        terminal.sees("Code that the app shows: ")
         (key,) = re.findall(r"Key: +((?:[A-Z2-7]{4} ){8})", terminal.transcript)
         phone = Phone(key.replace(" ", ""), [])
         terminal.types(phone.fresh_code())
