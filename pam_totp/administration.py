@@ -191,6 +191,14 @@ def invite(
     Raises EnrollmentError for somebody who has enrolled, unless `again`.
     """
     event = Event(given.at, account, "invited", actor=given.by).of(origin)
+    store.change_state(account, inviting(account, given, event, again=again))
+    return event
+
+
+def inviting(
+    account: str, given: Invitation, event: Event, *, again: bool = False
+) -> Callable[[AccountState], tuple[AccountState, Event]]:
+    """Return the change that keeps an invitation; it raises as `invite` does."""
 
     def changed(state: AccountState) -> tuple[AccountState, Event]:
         if state.enrolled is not None and not again:
@@ -200,8 +208,7 @@ def invite(
             )
         return replace(state, invitation=given), event
 
-    store.change_state(account, changed)
-    return event
+    return changed
 
 
 def withdraw(store: Store, account: str, now: float, by: str, *, origin: Origin = NOWHERE) -> Event:

@@ -86,7 +86,7 @@ def draft(  # noqa: PLR0913 -- whose, what, when, and what bounds it
     """
     state, credentials = store.look(person.name), store.credentials(person.name)
     new = authenticators.new(name, wanted.parameters, now, os.urandom, secret=wanted.secret)
-    codes = _new_codes() if state.enrolled is None else ()
+    codes = new_recovery_codes() if state.enrolled is None else ()
     gone = _replaced(credentials, person, replacing)
     drafted = Draft(person, new, codes, state.version, gone, wanted.counter, word)
     _check(credentials, drafted, limit)
@@ -166,7 +166,8 @@ def change_of(
     )
 
 
-def _new_codes() -> tuple[str, ...]:
+def new_recovery_codes() -> tuple[str, ...]:
+    """Return what an account gets with its first authenticator, in the printed form."""
     return tuple(recovery.generate(secrets.choice) for _ in range(recovery.HOW_MANY))
 
 
