@@ -29,10 +29,7 @@ _DELIMITERS: Final = ",;\t"  # where a comma stands in numbers, Excel writes sem
 _LOOKS_SECRET: Final = re.compile(r"[A-Za-z0-9+/= -]{16,}")
 _LONGEST_SHOWN: Final = 60
 _AS_UTF8: Final = "text in UTF-8; in Excel, save it as 'CSV UTF-8'"
-_ONE_LINE: Final = (
-    "each row on a line of its own, and a quotation mark in a value doubled, the value in "
-    "quotation marks"
-)
+_ONE_LINE: Final = "one line for each row, and quotation marks around a value or nowhere"
 
 
 class BadFile(PamTotpError):
@@ -50,13 +47,14 @@ class Faults:
     def __init__(self, file: str) -> None:
         self.file = file
         self.count = 0
-        self._first: list[str] = []
+        self._first: list[tuple[int, str]] = []
 
     def add(self, line: int, what: str, expected: str) -> None:
         """Note one; `what` and `expected` are parts of a sentence."""
         self.count += 1
-        if len(self._first) < MOST_FAULTS:
-            self._first.append(f"{self.file}, line {line}: {what}; expected: {expected}")
+        self._first.append((line, f"{self.file}, line {line}: {what}; expected: {expected}"))
+        if len(self._first) > 2 * MOST_FAULTS:
+            self._first = sorted(self._first)[:MOST_FAULTS]
 
     def check(self) -> None:
         """Raise BadFile if there are any."""
@@ -66,7 +64,7 @@ class Faults:
         shown = f", of which {MOST_FAULTS} are shown" if self.count > MOST_FAULTS else ""
         raise BadFile(
             f"{self.file}: {errors}{shown}; nothing was changed",
-            tuple(self._first),
+            tuple(sentence for _, sentence in sorted(self._first)[:MOST_FAULTS]),
             hint="put the file right and run the same command again",
         )
 

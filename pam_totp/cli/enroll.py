@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -10,6 +11,8 @@ import click
 from pam_totp import enrollment, upkeep
 from pam_totp.account import Credentials, Person
 from pam_totp.cli.administrator import Administrator, account, noted, unknown
+from pam_totp.cli.bulk import enroll_many, many_options
+from pam_totp.cli.bulk_run import Many
 from pam_totp.cli.enrolling import Manner, OnStore, as_json_object, drafted_of, run, spoken
 from pam_totp.cli.enrollment_page import Page
 from pam_totp.cli.papers import Papers, paper_options
@@ -27,7 +30,8 @@ on nobody can see this again."""
 
 
 @click.command()
-@click.argument("user")
+@click.argument("user", required=False)
+@many_options
 @click.option(
     "--name", metavar="NAME", help="What to call the authenticator; phone, or token for a token."
 )
@@ -42,8 +46,9 @@ on nobody can see this again."""
 @click.pass_obj
 def enroll(  # noqa: PLR0913 -- one parameter for each option
     administrator: Administrator,
-    user: str,
+    user: str | None,
     *,
+    many: Many,
     name: str | None,
     kind: TokenKind,
     papers: Papers,
@@ -52,14 +57,28 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     again: bool,
     as_json: bool,
 ) -> None:
-    """Give USER an authenticator.
+    """Give USER an authenticator, or everybody in a file or a group one of their own.
 
     Shows its QR code, asks for the code that the app makes of it, and keeps it only if that is
     right. The first time it shows ten recovery codes, once.
 
     One that was enrolled by --no-confirm can be shown again until a code of it was right; after
     that nobody can see its secret, and `authenticator replace` gives another one.
+
+    Of many people (--from, --group) no code is asked. Whoever has enrolled is left as they are;
+    who has not used what they got is shown it again, so that a run that was cut short is simply
+    run again.
     """
+    many = replace(many, sheets=papers.sheet if many else None, codes=papers.codes, json=as_json)
+    many.check(user)
+    if user is None:
+        if papers.qr is not None or no_qr or again or kind.own_secret or kind.counter:
+            raise click.UsageError(
+                "--from and --group go with --sheet, --files, --recovery-codes, --json, --yes, "
+                "--name and what codes are made of"
+            )
+        enroll_many(administrator, many, name or kind.usual_name, kind.parameters)
+        return
     manner = Manner(draws=not no_qr, confirm=not (no_confirm or again), json=as_json)
     world = administrator.context()
     if again:

@@ -85,10 +85,11 @@ def _picture(_context: click.Context, _option: click.Parameter, path: Path | Non
 
 sheet_option: Final = click.option(
     "--sheet",
+    "--sheets",
     "sheet_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a page to be printed (HTML).",
+    help="Write a page to be printed (HTML), or one for each of many people.",
 )
 _OPTIONS: Final = (
     click.option(
@@ -115,7 +116,8 @@ def paper_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def collected(*args: Any, **given: Any) -> None:
         papers = Papers(given.pop("qr_file"), given.pop("sheet_file"), given.pop("codes"))
-        if papers.codes and papers.sheet is None:
+        many = given.get("from_file") or given.get("group")  # which checks it by itself
+        if papers.codes and papers.sheet is None and not many:
             raise click.UsageError("--recovery-codes goes with --sheet FILE")
         command(*args, papers=papers, **given)
 
