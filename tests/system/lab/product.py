@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +46,17 @@ def configure(option: str, value: str) -> None:
     """Set one option in the configuration; a running service does not look again."""
     text = re.sub(rf"(?m)^{re.escape(option)}:.*\n", "", CONFIGURATION.read_text())
     CONFIGURATION.write_text(f"{text}\n{option}: {value}\n")
+
+
+@contextmanager
+def policy(*settings: str) -> Iterator[None]:
+    """Set the policy for everybody for as long as the block runs."""
+    newest = max(version["version"] for version in ask_pam_totp("policy", "history"))
+    pam_totp("policy", "set", *settings, "--yes", "--force")
+    try:
+        yield
+    finally:
+        pam_totp("policy", "revert", str(newest), "--yes", "--force")
 
 
 class Service:

@@ -93,6 +93,10 @@ class Screen:
         """Return all that was shown, what has scrolled away included, wrapped lines in one."""
         return self._tmux("capture-pane", "-p", "-J", "-S", "-").rstrip() + "\n"
 
+    def broken_lines(self) -> list[str]:
+        """Return what was too long for a line of the screen, wherever it was broken."""
+        return [line for line in self.transcript().splitlines() if len(line) > self.columns]
+
     def wait_for(self, *texts: str, seconds: float = DEADLINE) -> str:
         """Wait until all of the texts are visible at once, and return the visible lines."""
 

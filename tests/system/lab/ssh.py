@@ -119,7 +119,9 @@ class Sshd:
     ) -> Terminal:
         """Open a terminal in which the ssh client logs in and says that it is inside, or runs
         another command there."""
-        return Terminal(*self.command(account, *options, methods=methods, tries=tries), command)
+        quiet = "LogLevel=ERROR"
+        words = self.command(account, quiet, *options, methods=methods, tries=tries)
+        return Terminal(*words, command)
 
     def command(
         self,
@@ -128,22 +130,28 @@ class Sshd:
         methods: str = "keyboard-interactive",
         tries: int = 1,
     ) -> list[str]:
-        """Return the client's command line that logs in and starts a shell."""
+        """Return the client's command line that logs in and starts a shell.  The client knows
+        the host, and says all that it usually says."""
         # While sshd reads its settings anew nobody listens for a moment.
         wait_for(self._answers, f"answer of {self.service} on port {self.port}")
         settings = [
             f"Port={self.port}",
             f"PreferredAuthentications={methods}",
             f"NumberOfPasswordPrompts={tries}",
-            "UserKnownHostsFile=/dev/null",
-            "StrictHostKeyChecking=no",
+            f"UserKnownHostsFile={self._known_hosts()}",
+            "StrictHostKeyChecking=yes",
             "IdentitiesOnly=yes",
             "IdentityAgent=none",
-            "LogLevel=ERROR",
             *options,
         ]
         arguments = [part for setting in settings for part in ("-o", setting)]
         return ["ssh", "-F", "none", *arguments, f"{account}@127.0.0.1"]
+
+    def _known_hosts(self) -> Path:
+        kind, key, *_ = self._host_key().with_suffix(".pub").read_text().split()
+        known = PLACE / "known_hosts"
+        known.write_text(f"* {kind} {key}\n")
+        return known
 
 
 def is_in(terminal: Terminal) -> None:
