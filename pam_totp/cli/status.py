@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final, get_args
@@ -15,12 +16,13 @@ from pam_totp.administration import State, Status
 from pam_totp.cli.administrator import Administrator, account
 from pam_totp.cli.policy_change import group_by_nss
 from pam_totp.cli.policy_impact import MOST_NAMES
-from pam_totp.cli.terminal import hint, local, many, moment, plain, say, table
+from pam_totp.cli.terminal import hint, local, many, moment, plain, say, table, wrapped
 from pam_totp.context import Context
 from pam_totp.locks import Kind
 from pam_totp.people import Known
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Situation, effective, ruling
+from pam_totp.verdict import Verdict
 
 _HEADERS: Final = (
     "Account",
@@ -32,6 +34,7 @@ _HEADERS: Final = (
     "Last used",
 )
 _OWN: Final = "their own programs, after wrong codes"
+_LOOKED_AT: Final = 20  # events, of which one may say why somebody was refused
 _UNBROKEN: Final = ("Locked", "Last used")
 
 
@@ -71,7 +74,8 @@ def status(
         if as_json:
             click.echo(json.dumps(_as_json(found), indent=2))
         else:
-            _show_one(administrator, found, _from_where(world, found, now), now)
+            places, refusal = _from_where(world, found, now), _refusal(world, found, now)
+            _show_one(administrator, found, places, refusal, now)
         return
     everyone = list(_wanted(world, state, group, now))
     if as_json:
@@ -146,11 +150,24 @@ def _from_where(world: Context, found: Status, now: float) -> str:
     )
 
 
-def _show_one(administrator: Administrator, found: Status, places: str, now: float) -> None:
+def _refusal(world: Context, found: Status, now: float) -> str:
+    """Return why somebody who has none could not enroll in the newest login that tried."""
+    if found.enrolled:
+        return ""
+    for event in reversed(world.store.events(found.account, _LOOKED_AT)):
+        if event.what == Verdict.NOT_ENROLLED.value and event.detail:
+            return f"{moment(event.at, now)}, {event.service}: {event.detail}"
+    return ""
+
+
+def _show_one(
+    administrator: Administrator, found: Status, places: str, refusal: str, now: float
+) -> None:
     lines = [
         ("Account", found.account),
         ("MFA", _mfa(found)),
         ("Enrolled", _enrolled(found)),
+        ("Last refused", refusal),
         ("Locked", _locked(found, now)),
         ("Locked from", places),
         ("Reason", found.reason),
@@ -164,7 +181,7 @@ def _show_one(administrator: Administrator, found: Status, places: str, now: flo
     ]
     for label, text in lines:
         if text:
-            click.echo(f"{label + ':':16}{plain(text)}")
+            click.echo(wrapped(f"{label + ':':16}{plain(text)}", sys.stdout, " " * 16))
     if found.damage:
         hint(
             f"put the file back from its copy, or: {administrator.command('reset', found.account)}"
