@@ -77,14 +77,15 @@ class _Drawing:
 
     def put(self, results: Sequence[Result]) -> None:
         self._take()
-        self._drawer.send([one.page for one in results if one.page is not None])
         self._waiting = [one for one in results if one.page is not None]
+        if self._waiting:
+            self._drawer.send([one.page for one in self._waiting if one.page is not None])
 
     def _take(self) -> None:
         """Write what was drawn since the last time."""
         if self._waiting:
-            self._write(self._waiting, self._drawer.receive())
-            self._waiting = ()
+            people, self._waiting = self._waiting, ()
+            self._write(people, self._drawer.receive())
 
     def _begin(self, opened: ExitStack) -> None:
         raise NotImplementedError

@@ -31,12 +31,12 @@ on nobody can see this again."""
 
 @click.command()
 @click.argument("user", required=False)
-@many_options
 @click.option(
     "--name", metavar="NAME", help="What to call the authenticator; phone, or token for a token."
 )
 @token_options
 @paper_options
+@many_options
 @click.option("--no-qr", is_flag=True, help="Draw no QR code on the terminal.")
 @click.option("--no-confirm", is_flag=True, help="Enroll without asking for a code.")
 @click.option(
@@ -57,7 +57,7 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     again: bool,
     as_json: bool,
 ) -> None:
-    """Give USER an authenticator, or everybody in a file or a group one of their own.
+    """Give USER, or each of many people, an authenticator.
 
     Shows its QR code, asks for the code that the app makes of it, and keeps it only if that is
     right. The first time it shows ten recovery codes, once.
