@@ -257,7 +257,8 @@ class AuthenticatorStatus:
     `offset` is by how many seconds `resync` has set its window off; `drift` is by how many its
     clock was off when a code was refused for that alone, None if none was since the last
     accepted one.  Negative is slow.  An HOTP token has neither: `counter` is the one that is
-    expected next, and `out_of_step` says that no code counts until `resync`.
+    expected next, and `out_of_step` says that no code counts until `resync`.  `confirmed` is
+    whether a code of it was ever right.
     """
 
     name: str
@@ -269,6 +270,7 @@ class AuthenticatorStatus:
     drift: int | None = None
     counter: int | None = None
     out_of_step: bool = False
+    confirmed: bool = True
 
 
 def authenticators(store: Store, account: str) -> list[AuthenticatorStatus]:
@@ -280,6 +282,7 @@ def authenticators(store: Store, account: str) -> list[AuthenticatorStatus]:
 
 def _authenticator(one: Authenticator, known: AuthenticatorState) -> AuthenticatorStatus:
     seen = AuthenticatorStatus(one.name, one.id, one.parameters, one.created, known.last_used)
+    seen = replace(seen, confirmed=known.confirmed)
     if one.parameters.type == "hotp":
         return replace(seen, counter=next_counter(known), out_of_step=is_out_of_step(one, known))
     return replace(seen, offset=known.offset * one.parameters.period, drift=known.drift)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -69,18 +70,25 @@ def remove(store: Store, account: str, name: str, by: By) -> Event:
     event = by.event(account, "authenticator-removed", name)
 
     def changed(known: Credentials) -> Credentials:
-        gone = authenticator_of(known, account, name)
-        staying = tuple(a for a in known.authenticators if a.id != gone.id)
-        if not staying:
-            raise EnrollmentError(
-                f"{name} is the only authenticator of {account}: without one nobody gets in",
-                hint=f"pam-totp authenticator replace {account} {name}, or, to start over: "
-                f"pam-totp reset {account}",
-            )
-        return replace(known, authenticators=staying)
+        return replace(known, authenticators=staying(known, account, name))
 
     _change(store, account, changed, event)
     return event
+
+
+def staying(
+    known: Credentials | None, account: str, name: str
+) -> tuple[Authenticator, ...]:
+    """Return the authenticators that are left when one is removed.  Raises as `remove` does."""
+    gone = authenticator_of(known, account, name)
+    others = tuple(a for a in known.authenticators if a.id != gone.id) if known else ()
+    if not others:
+        raise EnrollmentError(
+            f"{name} is the only authenticator of {account}: without one nobody gets in",
+            hint=f"pam-totp authenticator replace {account} {shlex.quote(name)}, "
+            f"or, to start over: pam-totp reset {account}",
+        )
+    return others
 
 
 def new_recovery_codes(store: Store, account: str, by: By) -> tuple[tuple[str, ...], Event]:
@@ -122,7 +130,7 @@ def show_again(store: Store, account: str, name: str, by: By) -> Shown:
         if state.of(found).confirmed:
             raise EnrollmentError(
                 f"{found.name} of {account} is in use: nobody can see its secret again",
-                hint=f"pam-totp authenticator replace {account} {found.name}",
+                hint=f"pam-totp authenticator replace {account} {shlex.quote(found.name)}",
             )
         counters[:] = [next_counter(state.of(found))]
         return state, event
@@ -138,15 +146,16 @@ def _unconfirmed(store: Store, account: str, name: str) -> Authenticator:
         return authenticator_of(credentials, account, name)
     found = [one for one in credentials.authenticators if not state.of(one).confirmed]
     if not found:
+        first = shlex.quote(credentials.authenticators[0].name)
         raise EnrollmentError(
             f"what {account} has is in use: nobody can see its secret again",
-            hint=f"pam-totp authenticator replace {account} {credentials.authenticators[0].name}",
+            hint=f"pam-totp authenticator replace {account} {first}",
         )
     if len(found) > 1:
         names = ", ".join(one.name for one in found)
         raise EnrollmentError(
             f"{account} has several that no code has confirmed yet: {names}",
-            hint=f"pam-totp enroll {account} --show --name {found[0].name}",
+            hint=f"pam-totp enroll {account} --show --name {shlex.quote(found[0].name)}",
         )
     return found[0]
 

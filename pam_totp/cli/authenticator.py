@@ -1,5 +1,4 @@
-"""`pam-totp authenticator list | resync`: an account's apps and tokens, their clocks and
-counters."""
+"""`pam-totp authenticator`: an account's apps and tokens, their clocks and counters."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ import click
 from pam_totp import administration, clock, resync
 from pam_totp.administration import AuthenticatorStatus
 from pam_totp.cli.administrator import Administrator, account, noted
+from pam_totp.cli.authenticator_change import remove, rename, replace
 from pam_totp.cli.terminal import Terminal, hint, local, plain, say, table, terminal
 
 _HEADERS: Final = ("Name", "Id", "Codes", "Created", "Last used", "Clock", "Set to")
@@ -31,7 +31,8 @@ def list_(administrator: Administrator, user: str, *, as_json: bool) -> None:
 
     "Clock" is how far off the device's clock was when a code was refused for that alone, since
     the last accepted one; "Set to" is what `resync` has set. Of a token that counts (HOTP)
-    there is the counter that is expected next instead.
+    there is the counter that is expected next instead. "not used yet" is one of which no code
+    was ever right: its key can be shown again.
     """
     world = administrator.context()
     name = account(world, user)
@@ -44,6 +45,10 @@ def list_(administrator: Administrator, user: str, *, as_json: bool) -> None:
     else:
         say(f"{plain(name)} has not enrolled")
         hint(administrator.command("enroll", name))
+
+
+for _command in (rename, remove, replace):
+    authenticator.add_command(_command)
 
 
 @authenticator.command("resync", short_help="Set one to its device's clock or counter.")
@@ -98,6 +103,9 @@ def _say_what_helps(
         again = administrator.command(*_WORDS, account, off[0].name)
         hint(f"set the device's clock to automatic time; where that cannot be: {again}")
     for one in found:
+        if not one.confirmed:
+            say(f"no code of {plain(one.name)} was right yet; to show its key again:")
+            hint(administrator.command("enroll", account, "--show", "--name", one.name))
         if one.out_of_step:
             say(f"no code of {plain(one.name)} counts until two in a row say where it stands")
             hint(administrator.command(*_WORDS, account, one.name))
@@ -109,10 +117,16 @@ def _row(one: AuthenticatorStatus) -> tuple[str, ...]:
         one.id,
         _codes(one),
         f"{local(one.created):%Y-%m-%d}",
-        f"{local(one.last_used):%Y-%m-%d %H:%M}" if one.last_used else "never",
+        _last_used(one),
         clock.off(one.drift) if one.drift is not None else "",
         clock.off(one.offset) if one.offset else "",
     )
+
+
+def _last_used(one: AuthenticatorStatus) -> str:
+    if one.last_used:
+        return f"{local(one.last_used):%Y-%m-%d %H:%M}"
+    return "never" if one.confirmed else "not used yet"
 
 
 def _codes(one: AuthenticatorStatus) -> str:
@@ -136,6 +150,7 @@ def _as_json(one: AuthenticatorStatus) -> dict[str, Any]:
         "counter": one.counter,
         "out_of_step": one.out_of_step,
         "created": local(one.created).isoformat(),
+        "confirmed": one.confirmed,
         "last_used": local(one.last_used).isoformat() if one.last_used else None,
         "offset": one.offset,
         "drift": one.drift,

@@ -94,7 +94,7 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     limit = world.anywhere(person.name).authenticators
     wanted = kind.wanted(administrator.again("--no-confirm", "--json"))
     draft = enrollment.draft(world.store, person, called, world.now(), wanted, limit=limit)
-    under_way = OnStore(administrator, world, draft, token=kind.own_secret)
+    under_way = OnStore(administrator, world, draft, kind)
     run(administrator, world, under_way, manner, papers)
     if not as_json:
         if manner.confirm:

@@ -17,6 +17,7 @@ from pam_totp.cli.administrator import Administrator, noted
 from pam_totp.cli.enrollment_page import Drafted, Kept, Page, Wrong, show_recovery_codes
 from pam_totp.cli.papers import Papers
 from pam_totp.cli.terminal import Terminal, terminal
+from pam_totp.cli.token_options import TokenKind
 from pam_totp.context import Context
 from pam_totp.decide import WINDOW
 from pam_totp.enrollment import Draft
@@ -38,10 +39,10 @@ class Manner:
 
 
 class OnStore:
-    """An enrollment under way; `token` says that the device has its secret already."""
+    """An enrollment under way."""
 
     def __init__(
-        self, administrator: Administrator, world: Context, draft: Draft, *, token: bool
+        self, administrator: Administrator, world: Context, draft: Draft, kind: TokenKind
     ) -> None:
         self._administrator = administrator
         self._world = world
@@ -49,7 +50,7 @@ class OnStore:
         self._tries = enrollment.TRIES
         self._kept = False
         account, counter = draft.person.name, draft.counter
-        self._drafted = drafted_of(world, account, draft.authenticator, counter, token=token)
+        self._drafted = drafted_of(world, account, draft.authenticator, counter, token=kind.own_secret)
 
     @property
     def drafted(self) -> Drafted:
