@@ -76,9 +76,7 @@ def remove(store: Store, account: str, name: str, by: By) -> Event:
     return event
 
 
-def staying(
-    known: Credentials | None, account: str, name: str
-) -> tuple[Authenticator, ...]:
+def staying(known: Credentials | None, account: str, name: str) -> tuple[Authenticator, ...]:
     """Return the authenticators that are left when one is removed.  Raises as `remove` does."""
     gone = authenticator_of(known, account, name)
     others = tuple(a for a in known.authenticators if a.id != gone.id) if known else ()

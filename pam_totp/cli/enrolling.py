@@ -50,7 +50,9 @@ class OnStore:
         self._tries = enrollment.TRIES
         self._kept = False
         account, counter = draft.person.name, draft.counter
-        self._drafted = drafted_of(world, account, draft.authenticator, counter, token=kind.own_secret)
+        self._drafted = drafted_of(
+            world, account, draft.authenticator, counter, token=kind.own_secret
+        )
 
     @property
     def drafted(self) -> Drafted:

@@ -57,7 +57,7 @@ valid_option: Final = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Give USER a word that lets enroll once.")
 @click.argument("user")
 @valid_option
 @click.option("--withdraw", is_flag=True, help="Make the invitation void.")

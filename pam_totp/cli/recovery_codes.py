@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -21,7 +18,7 @@ from pam_totp.errors import UnknownAuthenticator
 from pam_totp.recovery import FEW
 
 
-@click.command("recovery-codes")
+@click.command("recovery-codes", short_help="Count USER's recovery codes, or make new ones.")
 @click.argument("user")
 @click.option("--new", is_flag=True, help="Make ten new ones; all earlier ones become void.")
 @sheet_option
@@ -54,15 +51,61 @@ def recovery_codes(  # noqa: PLR0913 -- one parameter for each option
             click.echo(json.dumps({"account": name, "left": left}))
         else:
             click.echo(f"{plain(name)}: {many(left, 'recovery code')} left")
-            warn_of_few(administrator, name, left)
+            say_few(administrator, name, left)
         return
     confirm(
         f"Make new recovery codes for {plain(name)}? The {left} that are left become void.",
         yes=yes,
         instead=administrator.again("--yes", "--json"),
     )
-    codes = _made(administrator, world, name, sheet_file, as_json=as_json)
+    if sheet_file:
+        codes = _on_sheet(administrator, world, name, sheet_file)
+    elif as_json:
+        codes = _made(administrator, world, name)
+    else:
+        codes = _at_terminal(administrator, world, name)
     if as_json:
         click.echo(json.dumps({"account": name, "recovery_codes": codes}, indent=2))
     else:
-        click.echo(f"{plain(name)}: {many(len(codes), 'new recovery code')}, all others are void")
+        made = many(len(codes), "new recovery code")
+        click.echo(f"{plain(name)}: {made}; earlier ones count no longer")
+
+
+def say_few(administrator: Administrator, name: str, left: int) -> None:
+    """Say so where few are left, with the line that makes new ones."""
+    if left <= FEW:
+        say(f"few: whoever loses the phone with none left needs `reset {plain(name)}`")
+        hint(administrator.command("recovery-codes", name, "--new"))
+
+
+def _left(world: Context, name: str) -> int:
+    """Return how many are left.  Raises UnknownAuthenticator for who has not enrolled."""
+    found = administration.status(world.store, name, world.now(), world.limits(name))
+    if not found.enrolled:
+        raise UnknownAuthenticator(f"{name} has not enrolled", hint=f"pam-totp enroll {name}")
+    return found.recovery_codes
+
+
+def _made(administrator: Administrator, world: Context, name: str) -> tuple[str, ...]:
+    codes, event = upkeep.new_recovery_codes(world.store, name, administrator.by(world))
+    noted(world, event)
+    return codes
+
+
+def _at_terminal(administrator: Administrator, world: Context, name: str) -> tuple[str, ...]:
+    with terminal(administrator.again("--yes", "--json")) as person:
+        codes = _made(administrator, world, name)
+        show_recovery_codes(person, codes, spoken(world))
+    return codes
+
+
+def _on_sheet(
+    administrator: Administrator, world: Context, name: str, path: Path
+) -> tuple[str, ...]:
+    with private_file.PrivateFile(path) as file:
+        codes = _made(administrator, world, name)
+        say_ = world.speech()
+        page = sheet.recovery_page(sheet.RecoveryPage(name, world.config.issuer, codes), say_)
+        file.write(document(name, page, say_))
+    name_paper(path)
+    return codes

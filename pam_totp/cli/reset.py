@@ -16,10 +16,11 @@ from pam_totp.cli.invite import Given
 from pam_totp.cli.papers import sheet_option
 from pam_totp.cli.terminal import NoTerminal, Terminal, confirm, hint, plain, terminal
 from pam_totp.context import Context
+from pam_totp.errors import NameServiceError
 from pam_totp.policy.values import Mfa
 
 
-@click.command()
+@click.command(short_help="Remove USER's authenticators, for a phone that is gone.")
 @click.argument("user")
 @click.option("--no-invitation", is_flag=True, help="Give no invitation out.")
 @invite.valid_option
@@ -54,6 +55,8 @@ def reset(  # noqa: PLR0913 -- one parameter for each option
         _say_nothing_to_do(name, as_json=as_json)
         return
     _ask(administrator, world, before, yes=yes)
+    gone = _is_gone(world, name)
+    no_invitation = no_invitation or gone
     with ExitStack() as opened:
         at = None if no_invitation or as_json or sheet_file else _terminal(opened)
         wanted = not no_invitation and (at or as_json or sheet_file)
@@ -64,6 +67,8 @@ def reset(  # noqa: PLR0913 -- one parameter for each option
             invite.show(world, at, name, given)
     if as_json:
         click.echo(json.dumps({"reset": True} | invite.as_json_object(name, given), indent=2))
+    elif gone:
+        click.echo(f"{plain(name)}: reset")
     else:
         _say_what_next(administrator, before, given)
 
@@ -92,6 +97,14 @@ def _meanwhile(world: Context, name: str) -> str:
     if world.anywhere(name).mfa is Mfa.REQUIRED:
         return "logins are refused where the policy requires a code"
     return "the password alone is enough to log in"
+
+
+def _is_gone(world: Context, name: str) -> bool:
+    """Whether nobody has the name any more, so that nobody can enroll under it."""
+    try:
+        return world.lookup(name) is None
+    except NameServiceError:
+        return False
 
 
 def _terminal(opened: ExitStack) -> Terminal | None:

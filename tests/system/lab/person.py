@@ -85,7 +85,7 @@ class Person:
 
     def remove(self) -> None:
         """Remove the account and its files, and what it has enrolled: its uid is used again."""
-        pam_totp("reset", self.name, "--yes")
+        pam_totp("reset", self.name, "--yes", "--no-invitation")
         subprocess.run(
             ["userdel", "--force", "--remove", self.name],
             check=True,

@@ -29,6 +29,7 @@ KEYS = [
     "counter",
     "out_of_step",
     "created",
+    "confirmed",
     "last_used",
     "offset",
     "drift",
@@ -64,7 +65,7 @@ def test_the_list_for_scripts(host: Host, secret: str) -> None:
 
 def test_the_list(host: Host, secret: str) -> None:
     """The table shows the clocks in words, and the hint under it can be run."""
-    assert "never" in host.does("authenticator", "list", "daemon").out
+    assert "not used yet" in host.does("authenticator", "list", "daemon").out
     put(host, AuthenticatorState(7, -4, 1_900_000_800, 240))
     done = host.does("authenticator", "list", "daemon")
     assert "SHA1, 6 digits, 30 s" in done.out
