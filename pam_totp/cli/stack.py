@@ -49,7 +49,7 @@ class Duration(click.ParamType):
 
 @click.group()
 def stack() -> None:
-    """Which services ask for a code: show it, turn it on and off."""
+    """Which services ask for a code: turn it on and off."""
 
 
 @stack.command(short_help="Show how services ask for a code, or would.")

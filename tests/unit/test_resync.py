@@ -258,9 +258,10 @@ def test_what_is_seen(world: World) -> None:
     assert (first.last_used, first.offset, first.drift) == (int(NOON), 0, 300)
     assert (second.last_used, second.offset, second.drift) == (None, 0, None)
     state = world.store.look("alice")
-    shifted = state.with_authenticator(second.id, AuthenticatorState(offset=-3))
+    shifted = state.with_authenticator(second.id, AuthenticatorState(offset=-3, confirmed=False))
     world.store.step("alice", "", lambda s: (None, Change(shifted, s.source)))
     assert administration.authenticators(world.store, "alice")[1] == replace(second, offset=-180)
+    assert (first.confirmed, second.confirmed) == (True, False)
     assert administration.authenticators(world.store, "bob") == []
 
 
