@@ -75,7 +75,10 @@ class Ledger:
         attempt = Attempt(who.person, answer.Answer(""), "", now, who.source, who.door)
 
         def step(subject: Subject) -> tuple[Verdict | None, Change]:
-            return standing(attempt, subject), Change(subject.state, subject.source)
+            lock = standing(attempt, subject)
+            if lock is not None:
+                self.last = Decision(lock, subject.state, subject.source)
+            return lock, Change(subject.state, subject.source)
 
         return self._context.store.step(who.account, who.source, step)
 

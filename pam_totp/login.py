@@ -72,6 +72,9 @@ class Login:
         if who.trusted(self._context.now()):
             return self._ledger.passed(who, "a code was accepted from here")
         if who.enrolls:
+            others = self._other_names(who)
+            if others:  # or a second name would be a way around the first one's code
+                return self._ledger.note(who, Verdict.OTHER_UID, others)
             return self._enrolled(who)
         typed = self._talk.ask(self._context.config.prompt_code)
         verdict = self._ledger.told(who, self._checked(who, typed))

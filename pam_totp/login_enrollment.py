@@ -21,7 +21,7 @@ from pam_totp.event import Origin
 from pam_totp.ledger import Ledger
 from pam_totp.speech import Speech
 from pam_totp.verdict import Verdict
-from pam_totp.who import CANNOT_SHOW, Who
+from pam_totp.who import CANNOT_SHOW, Who, find_out
 from pam_totp.words import enrollment as words
 
 _ABANDONED: Final = "the enrollment was abandoned"
@@ -54,11 +54,8 @@ class LoginEnrollment:
     def run(self) -> Verdict:
         """Enroll, and let the person in by the code that proved it.  Abandoned or refused, it
         leaves nothing but its event."""
-        held = self._ledger.held(self._who)
-        if held is not None:
-            return self._ledger.told(self._who, self._ledger.note(self._who, held))
         try:
-            return self._enrolled()
+            return self._locked() or self._enrolled()
         except (_GivenUp, EnrollmentError) as error:
             return self._ledger.note(self._who, Verdict.NOT_ENROLLED, str(error))
 
@@ -75,7 +72,27 @@ class LoginEnrollment:
         limit, now = who.ruled.authenticators, context.now()
         drafted = enrollment.draft(context.store, who.person, _NAME, now, limit=limit, word=word)
         typed, at = self._proof(drafted)
-        return self._kept(drafted, typed, at)
+        self._look_again(drafted)
+        return self._locked() or self._kept(drafted, typed, at)
+
+    def _locked(self) -> Verdict | None:
+        """Return the refusal of whoever is locked whatever else is right, None if nobody is."""
+        held = self._ledger.held(self._who)
+        if held is None:
+            return None
+        return self._ledger.told(self._who, self._ledger.note(self._who, held))
+
+    def _look_again(self, drafted: Draft) -> None:
+        """Find out anew what holds: half an hour may have gone by on the page.  Raises _GivenUp
+        where nobody would be shown it any more; an enrollment of somebody else is `keep`'s."""
+        who = find_out(self._context, self._context.policy(), self._talk)
+        uninvited = invitation.wanted(who.state, who.ruled.invitations) and not drafted.word
+        barred = who.state.enrolled is None and (not who.enrolls or uninvited)
+        other = who.person != drafted.person or self._context.other_name(drafted.person)
+        if barred or other or not drafted.recovery_codes:
+            self._ledger.told(who, Verdict.NOT_ENROLLED)
+            raise _GivenUp("policy or account have changed in the meantime")
+        self._who = who
 
     def _presented(self, word: str) -> Verdict:
         if not word.strip():
@@ -168,7 +185,8 @@ class Page:
     def __init__(self, say: Speech, drafted: Draft, issuer: str, locale: str) -> None:
         one, account = drafted.authenticator, drafted.person.name
         self._say = say
-        self._account = account
+        # A directory that others write may name somebody so that a terminal obeys.
+        self._account = "".join(c if c.isprintable() else "?" for c in account)
         self._issuer = issuer
         self._key = authenticators.in_groups(authenticators.base32(one.secret))
         self._uris = [authenticators.uri(one, account, issuer, short=s) for s in (False, True)]

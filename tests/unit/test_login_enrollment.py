@@ -8,11 +8,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pam_totp import administration, invitation, people
-from pam_totp.account import NOBODY
+from pam_totp import administration, enrollment, invitation, people
+from pam_totp.account import NOBODY, Person
 from pam_totp.impact import Standing, standing
 from pam_totp.verdict import Verdict
 from pam_totp.who import CANNOT_SHOW
@@ -242,6 +243,102 @@ def test_a_reset_in_between(enrolling: World) -> None:
     assert enrolling.login(person).check() is Verdict.NOT_ENROLLED
     assert enrolling.store.look("alice").enrolled is None
     assert enrolling.store.look("alice").only_invited
+
+
+@pytest.mark.parametrize(
+    "sets", ["invitations=required", "self-enrollment=off", "unenrolled=refuse", "mfa=off"]
+)
+def test_a_policy_that_changes_in_between(enrolling: World, sets: str) -> None:
+    """Who would not be shown the page any more when the code comes is not enrolled by it."""
+    enrolling.sets("messages=helpful")
+
+    def after_a_change(person: Newcomer) -> str:
+        enrolling.sets(sets)
+        return person.phone.code(NOON)
+
+    person = newcomer("", after_a_change)
+    assert enrolling.login(person).check() is Verdict.NOT_ENROLLED
+    assert untouched(enrolling)
+    assert "changed in the meantime" in enrolling.events()[-1].detail
+    assert person.shown
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_lock_in_between(enrolling: World, *, for_good: bool) -> None:
+    """Who is locked while the page is shown is not enrolled, and gets no recovery codes."""
+    enrolling.sets("lockout-scope=account", "messages=helpful")
+
+    def after_a_lock(person: Newcomer) -> str:
+        if for_good:
+            administration.lock(enrolling.store, "alice", NOON, "root")
+        for _ in range(5 * (not for_good)):
+            talk = Talk("alice", [(CODE_PROMPT, "123456")], rhost="203.0.113.1")
+            assert enrolling.login(talk).wrong_password() is Verdict.WRONG_PASSWORD
+        return person.phone.code(NOON)
+
+    person = newcomer("", after_a_lock)
+    expected = Verdict.LOCKED_BY_ADMINISTRATOR if for_good else Verdict.LOCKED
+    assert enrolling.login(person).check() is expected
+    assert enrolling.store.look("alice").enrolled is None
+    assert enrolling.store.credentials("alice") is None
+    assert ("administrator" if for_good else "Locked until") in person.shown[0]
+
+
+def test_a_name_that_changes_hands_in_between(enrolling: World) -> None:
+    """Who is somebody else when the code comes is not enrolled by it."""
+
+    def after_a_change(person: Newcomer) -> str:
+        enrolling.people["alice"] = Person("alice", 7777)
+        return person.phone.code(NOON)
+
+    assert enrolling.login(newcomer("", after_a_change)).check() is Verdict.NOT_ENROLLED
+    assert untouched(enrolling)
+
+
+def test_a_moment_before_the_page(enrolling: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens between the look at the account and the draft counts: a login never gives an
+    account that has one a second authenticator, and a reset wants its invitation."""
+    real = enrollment.draft
+    acts = [
+        lambda: administration.reset(enrolling.store, "alice", NOON, "root"),
+        lambda: enrolling.enroll(name="tablet"),
+    ]
+    for act in acts:
+
+        def drafted(*args: Any, act: Callable[[], object] = act, **more: Any) -> enrollment.Draft:
+            monkeypatch.setattr(enrollment, "draft", real)
+            act()
+            return real(*args, **more)
+
+        monkeypatch.setattr(enrollment, "draft", drafted)
+        word = () if act is acts[0] else (invited(enrolling),)
+        assert enrolling.login(newcomer(*word, "", code())).check() is Verdict.NOT_ENROLLED
+    kept = enrolling.store.credentials("alice")
+    assert kept is not None
+    assert [one.name for one in kept.authenticators] == ["tablet"]
+
+
+def test_a_second_name_is_no_way_around(enrolling: World) -> None:
+    """Under a second name of somebody who has enrolled no page is shown, and one that is shown
+    already enrolls nobody: else its password alone would do."""
+    enrolling.people["al"] = Person("al", ALICE.uid)
+
+    def late(person: Newcomer) -> str:
+        enrolling.enroll()
+        return person.phone.code(NOON)
+
+    assert enrolling.login(replace(newcomer("", late), name="al")).check() is Verdict.NOT_ENROLLED
+    assert enrolling.login(replace(newcomer(), name="al")).check() is Verdict.OTHER_UID
+    assert enrolling.store.look("al").enrolled is None
+    assert "enrolled as alice" in enrolling.lines[-1]
+
+
+def test_a_name_that_a_terminal_would_obey(enrolling: World) -> None:
+    """What cannot be printed of a name is not shown."""
+    enrolling.people["eve"] = Person("e\x1b[2J\nve\u202e", 1009)
+    person = replace(newcomer("", code(), "yes"), name="eve")
+    assert enrolling.login(person).check() is Verdict.ACCEPTED
+    assert "Account: e?[2J?ve?\n" in person.prompts[1]
 
 
 def invited(world: World, valid: int = invitation.VALID) -> str:
