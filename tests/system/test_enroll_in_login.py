@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,12 +24,12 @@ from tests.system.lab.person import Person
 from tests.system.lab.product import DATA, Service, configure, pam_totp, policy
 from tests.system.lab.scan import Ground
 from tests.system.lab.screen import LARGE, PLAIN, SMALL, UNICODE, Screen
-from tests.system.lab.ssh import INSIDE, Sshd, is_refused
+from tests.system.lab.ssh import INSIDE, Sshd, is_refused, stack_with
 from tests.system.lab.terminal import CODE
+from tests.system.test_ssh_variants import give_key
 
 SIZES: Final = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "200x60"])
 GROUNDS: Final = pytest.mark.parametrize("ground", ["dark", "light"])
-REFUSED: Final = "Permission denied"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -318,6 +319,65 @@ def test_two_at_once(sshd: Sshd, newcomer: Person, journal: Journal) -> None:
         client.gives_code(other.fresh_code())
         is_refused(client)
     logs_in(partial(by_ssh, sshd), newcomer, winner.fresh_code())
+
+
+def test_locked_in_the_middle(sshd: Sshd, newcomer: Person) -> None:
+    """An administrator's lock that comes while somebody enrolls refuses the right code as well,
+    and nothing is enrolled."""
+    with by_ssh(sshd, newcomer, SMALL, UNICODE) as screen:
+        phone = page.scanned(screen)
+        newcomer.lock()
+        screen.answer(ENGLISH.ask, phone.fresh_code())
+        assert screen.ends() == 255
+        assert INSIDE not in screen.transcript()
+    assert left_nothing(newcomer)
+
+
+def test_enrolled_by_an_administrator_in_the_middle(sshd: Sshd, newcomer: Person) -> None:
+    """Whom an administrator enrolls meanwhile is told, and the administrator's phone counts."""
+    with by_ssh(sshd, newcomer, SMALL, UNICODE) as screen:
+        phone = page.scanned(screen)
+        newcomer.enroll()
+        screen.answer(ENGLISH.ask, phone.fresh_code())
+        screen.wait_for(page.OVERTAKEN)
+        assert screen.ends() == 255
+    logs_in(partial(by_ssh, sshd), newcomer, newcomer.fresh_code())
+
+
+def test_without_the_service(
+    door: Door, newcomer: Person, service: Service, journal: Journal
+) -> None:
+    """With the service dead people enroll all the same; who is in the middle when it dies is
+    refused, and nothing is left."""
+    with door(newcomer, SMALL, UNICODE) as screen:
+        phone = page.scanned(screen)
+        service.stop(signal.SIGKILL)
+        screen.answer(ENGLISH.ask, phone.fresh_code())
+        screen.wait_for("Permission denied" if door is not at_the_console else "Login incorrect")
+    assert left_nothing(newcomer)
+    with door(newcomer, SMALL, UNICODE) as screen:
+        phone = page.scanned(screen)
+        page.proves(screen, phone)
+        has_a_shell(screen)
+    service.start()
+    logs_in(door, newcomer, phone.fresh_code())
+
+
+KEY_AND_CODE: Final = "publickey,keyboard-interactive"
+
+
+def test_key_and_code(newcomer: Person, tmp_path: Path) -> None:
+    """Where sshd wants a key and the code, who comes by the key enrolls."""
+    stack = stack_with("@include pam-totp-code")
+    key = give_key(newcomer, tmp_path)
+    with (
+        Sshd("sshd-code", stack, f"AuthenticationMethods={KEY_AND_CODE}:pam") as sshd,
+        Screen(
+            SMALL, sshd.command(newcomer.name, f"IdentityFile={key}", methods=KEY_AND_CODE)
+        ) as screen,
+    ):
+        page.proves(screen, page.scanned(screen))
+        has_a_shell(screen)
 
 
 def test_where_nothing_can_be_shown(newcomer: Person, journal: Journal) -> None:
