@@ -19,7 +19,7 @@ from pam_totp.bulk.result import Outcome
 from pam_totp.cli import crowd
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.bulk_run import Many, Run, people
-from pam_totp.cli.terminal import confirm, moment, say
+from pam_totp.cli.terminal import confirm, local, say
 from pam_totp.context import Context
 from pam_totp.otp import Parameters
 
@@ -99,9 +99,14 @@ def invite_many(administrator: Administrator, many: Many, valid: int) -> None:
         world.config.issuer,
         lambda: administrator.by(world),
         valid,
-        lambda until: moment(until, world.now()),
+        lambda until: _until(until, on_paper=many.prints),
     )
     Run(administrator, world, many, gone).run(inviter.run(found), len(found), len(handed))
+
+
+def _until(at: int, *, on_paper: bool) -> str:
+    """Return a moment (UTC seconds) as people read it, or as scripts do."""
+    return f"{local(at):%Y-%m-%d %H:%M}" if on_paper else local(at).isoformat()
 
 
 def _plan(world: Context, found: Sequence[Candidate]) -> Counter[Outcome]:

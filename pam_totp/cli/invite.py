@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ import click
 from pam_totp import administration, invitation, private_file, sheet
 from pam_totp.account import Invitation, Person
 from pam_totp.cli.administrator import Administrator, account, noted, unknown
+from pam_totp.cli.bulk import invite_many, many_options
+from pam_totp.cli.bulk_run import Many
 from pam_totp.cli.papers import document, name_paper, sheet_option
 from pam_totp.cli.terminal import Terminal, hint, local, moment, plain, say, terminal
 from pam_totp.context import Context
@@ -57,17 +59,19 @@ valid_option: Final = click.option(
 )
 
 
-@click.command(short_help="Give USER a word that lets enroll once.")
-@click.argument("user")
+@click.command(short_help="Give USER, or many, a word that lets enroll once.")
+@click.argument("user", required=False)
 @valid_option
 @click.option("--withdraw", is_flag=True, help="Make the invitation void.")
 @sheet_option
+@many_options
 @click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
 @click.pass_obj
 def invite(  # noqa: PLR0913 -- one parameter for each option
     administrator: Administrator,
-    user: str,
+    user: str | None,
     *,
+    many: Many,
     valid: int,
     withdraw: bool,
     sheet_file: Path | None,
@@ -77,7 +81,16 @@ def invite(  # noqa: PLR0913 -- one parameter for each option
 
     It is shown this once, and asked for beside the password where the policy says
     invitations=required, and after a reset. An earlier one becomes void.
+
+    Of many people (--from, --group), whoever has enrolled is left as they are.
     """
+    many = replace(many, sheets=sheet_file if many else None, json=as_json)
+    many.check(user)
+    if user is None:
+        if withdraw:
+            raise click.UsageError("--withdraw goes with USER")
+        invite_many(administrator, many, valid)
+        return
     world = administrator.context()
     if withdraw:
         if as_json or sheet_file:

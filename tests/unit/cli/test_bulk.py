@@ -8,13 +8,16 @@ import os
 import pwd
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pam_totp import invitation
 from pam_totp.account import AccountState
 from pam_totp.bulk import enroller
+from pam_totp.cli.terminal import local
 from pam_totp.errors import StoreError
 from pam_totp.event import Event
 from pam_totp.store.directory import DirectoryStore
@@ -310,3 +313,57 @@ def test_json_is_json(host: Host, people: Path) -> None:
     )
     assert ended(person) == 0
     assert json.loads(out.read_text())["enrolled"] == 3
+
+
+# -- invite -----------------------------------------------------------------------------------
+
+
+def test_everybody_is_invited(host: Host, people: Path) -> None:
+    """One command invites everybody in a file, for as long as is said, on a page each; who has
+    enrolled is left as they are, and earlier invitations are void."""
+    host.does("enroll", "bin", "--no-confirm", "--json")
+    earlier = host.does("invite", "sys", "--json").json["invitation"]
+    words = ("invite", "--from", str(people), "--valid", "24h")
+    done = host.does(*words, "--sheet", str(sheets_of(host)), "--yes")
+    assert done.out == "2 invited, 1 left as they were\n"
+    text = sheets_of(host).read_text()
+    (daemon, sys_) = re.findall(r"\bin-\w{5}-\w{5}-\w{5}\b", text)
+    world = host.world()
+    for name, word in (("daemon", daemon), ("sys", sys_)):
+        kept = world.store.look(name).invitation
+        assert kept is not None
+        assert invitation.matches(kept, word)
+        assert kept.until - kept.at == 24 * 3600
+        assert f"{local(kept.until):%Y-%m-%d %H:%M}" in text
+    assert not invitation.matches(world.store.look("sys").invitation, earlier)
+    assert world.store.look("bin").invitation is None
+
+
+def test_invitations_for_a_script(host: Host, people: Path) -> None:
+    """With --json the words are on stdout, and until when they are good."""
+    answer = host.does("invite", "--from", str(people), "--json", "--yes").json
+    assert answer["invited"] == 3
+    for one in answer["people"]:
+        kept = host.world().store.look(one["account"]).invitation
+        assert kept is not None
+        assert invitation.matches(kept, one["invitation"])
+        assert datetime.fromisoformat(one["until"]).timestamp() == kept.until
+
+
+def test_invitations_are_asked_about(host: Host, people: Path) -> None:
+    """What becomes void is said, and nothing is changed without a yes."""
+    host.does("invite", "sys", "--json")
+    before = host.world().store.look("sys").invitation
+    person = host.at_terminal("invite", "--from", str(people), "--json")
+    person.expect("Earlier invitations become void, of 1 person.")
+    person.expect(re.escape("Invite 3 people? [y/N] "))
+    person.sendline("n")
+    assert ended(person) == 1
+    assert host.world().store.look("sys").invitation == before
+
+
+def test_who_is_invited_is_said_once(host: Host, people: Path) -> None:
+    """USER, a file and a group exclude each other, and --withdraw is for one."""
+    for words in ((), ("daemon", "--from", str(people)), ("--from", str(people), "--withdraw")):
+        assert host.run("invite", *words, "--json").code == 2
+    assert host.run("invite", "--from", str(people), "--yes").code == 2
