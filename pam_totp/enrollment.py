@@ -149,9 +149,10 @@ def change_of(
     """
     known = subject.credentials
     _check(known, drafted, limit)
-    if drafted.recovery_codes and subject.state.version != drafted.version:
+    # SECURITY: whoever was at it while the account was reset has no part in what comes after.
+    if subject.state.version != drafted.version:
         raise EnrollmentError(
-            f"{drafted.person.name} was enrolled or reset by somebody else in the meantime",
+            f"{drafted.person.name} was changed or reset by somebody else in the meantime",
             hint=f"pam-totp status {drafted.person.name}",
         )
     _check_word(subject.state, drafted, done.at)
@@ -239,6 +240,9 @@ def _extended(credentials: Credentials | None, drafted: Draft) -> Credentials:
 def _started(state: AccountState, drafted: Draft, step: int | None) -> AccountState:
     before = drafted.counter - 1 if step is None else step
     started = AuthenticatorState(last_step=before, confirmed=step is not None)
+    known = state.authenticators.get(drafted.authenticator.id)
+    if known is not None:  # its file is there already, and a code of it was accepted just now
+        started = replace(known, last_step=max(known.last_step, before))
     if state.enrolled is None:
         state = replace(state, spent=frozenset())
     staying = {id_: a for id_, a in state.authenticators.items() if id_ != drafted.replaces}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from pam_totp import administration, enrollment, invitation, upkeep
-from pam_totp.account import NOBODY, Person
+from pam_totp.account import NOBODY, Credentials, Person
 from pam_totp.enrollment import Wanted
 from pam_totp.errors import EnrollmentError, InvitationGone, PamTotpError, UnknownAuthenticator
 from pam_totp.secret import Secret
+from pam_totp.store.secret_files import SecretFiles
 from pam_totp.upkeep import By
 from pam_totp.verdict import Verdict
 from tests.unit.world import ALICE, NOON, Phone, World, all_of, phone_of
@@ -192,13 +193,49 @@ def test_a_reset_wants_an_invitation(world: World) -> None:
     state = world.store.look("alice")
     assert invitation.wanted(state, world.context.anywhere("alice").invitations)
     assert invitation.matches(state.invitation, word)
-    assert not invitation.matches(state.invitation, word[:-1] + "a")
+    other = "b" if word.endswith("a") else "a"
+    assert not invitation.matches(state.invitation, word[:-1] + other)
     assert not invitation.matches(None, word)
     assert not invitation.matches(None, "")
     world.enroll()
     state = world.store.look("alice")
     assert not invitation.wanted(state, world.context.anywhere("alice").invitations)
     assert state.invitation is None
+
+
+@pytest.mark.parametrize("replacing", ["", "phone"])
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_reset_ends_what_is_under_way(world: World, replacing: str, *, anew: bool) -> None:
+    """Whoever had a further authenticator drafted before a reset gets nothing kept after it,
+    neither without the invitation nor beside what its bearer has enrolled."""
+    world.enroll()
+    drafted = enrollment.draft(world.store, ALICE, "evil", NOON, replacing=replacing)
+    administration.reset(world.store, "alice", NOON, "root")
+    if anew:
+        world.enroll()
+    before = names(world)
+    with pytest.raises(EnrollmentError):
+        enrollment.keep(world.store, drafted, NOON, "", 1)
+    assert names(world) == before
+    assert world.store.look("alice").only_invited is not anew
+
+
+def test_a_code_accepted_while_it_is_kept_stays_used(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a further authenticator counts a moment before the state says where it began:
+    a code of it that was accepted in that moment is not accepted again."""
+    world.enroll()
+    drafted = enrollment.draft(world.store, ALICE, "tablet", NOON)
+    code, write = phone_of(drafted).code(NOON), SecretFiles.write
+
+    def written(files: SecretFiles, given: Mapping[str, Credentials]) -> None:
+        write(files, given)
+        assert world.check(code) is Verdict.ACCEPTED
+
+    monkeypatch.setattr(SecretFiles, "write", written)
+    enrollment.keep(world.store, drafted, NOON, "root")
+    assert world.check(code) is Verdict.REPLAYED_CODE
 
 
 def test_invitations_given_and_withdrawn(world: World) -> None:
