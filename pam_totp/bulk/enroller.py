@@ -199,7 +199,7 @@ class _Again:
         hashes = recovery.hashes(self.recovery_codes, salt)
         return CredentialsChange(
             replace(known, salt=salt, recovery_codes=hashes),
-            lambda state: replace(state, spent=frozenset()),
+            lambda state: replace(state, spent=state.spent & frozenset(hashes)),
             self.events[-1],
         )
 
