@@ -46,7 +46,9 @@ class Status:
     rule for a place says otherwise, and `mfa_from` the day to come on which it is required.
     `drifts` says of authenticators, by name, by how many seconds their clocks were off when a
     code was last refused for that alone; negative is slow.  `out_of_step` names the HOTP tokens
-    of which no code counts until `resync`.
+    of which no code counts until `resync`, `unconfirmed` what no code has confirmed yet.
+    `invitation` is one that is good at this moment, `invitation_wanted` whether the next
+    enrollment wants one; `refused` is why somebody could not enroll in a login.
     """
 
     account: str
@@ -63,6 +65,10 @@ class Status:
     mfa_from: date | None = None
     drifts: tuple[tuple[str, int], ...] = ()
     out_of_step: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    invitation: Invitation | None = None
+    invitation_wanted: bool = False
+    refused: Event | None = None
     gone: bool = False
 
     @property
@@ -91,6 +97,8 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
     except StoreDamaged as error:
         credentials, damage = None, str(error)
     held = state.lock is None and state.codes.locked(now)
+    known = credentials.authenticators if credentials else ()
+    each = [(one, state.of(one)) for one in known]
     return Status(
         account=account,
         enrolled=state.enrolled is not None,
@@ -98,24 +106,16 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
         locked_until=state.codes.locked_until if held else None,
         reason=state.lock.reason if state.lock else "",
         failures=len(state.codes.recent(now, limits)),
-        authenticators=tuple(a.name for a in credentials.authenticators) if credentials else (),
+        authenticators=tuple(one.name for one in known),
         recovery_codes=_unspent(credentials, state),
         last_used=state.last_used,
         damage=damage,
-        drifts=_drifts(credentials, state),
-        out_of_step=_out_of_step(credentials, state),
+        drifts=tuple((one.name, how.drift) for one, how in each if how.drift is not None),
+        out_of_step=tuple(one.name for one, how in each if is_out_of_step(one, how)),
+        unconfirmed=tuple(one.name for one, how in each if not how.confirmed),
+        invitation=state.invitation if state.invitation and now < state.invitation.until else None,
+        invitation_wanted=state.enrolled is None and state.only_invited,
     )
-
-
-def _drifts(credentials: Credentials | None, state: AccountState) -> tuple[tuple[str, int], ...]:
-    known = credentials.authenticators if credentials else ()
-    drifts = ((one.name, state.of(one).drift) for one in known)
-    return tuple((name, drift) for name, drift in drifts if drift is not None)
-
-
-def _out_of_step(credentials: Credentials | None, state: AccountState) -> tuple[str, ...]:
-    known = credentials.authenticators if credentials else ()
-    return tuple(one.name for one in known if is_out_of_step(one, state.of(one)))
 
 
 def is_out_of_step(one: Authenticator, known: AuthenticatorState) -> bool:

@@ -22,6 +22,7 @@ from pam_totp.decide import Subject
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Failure
 from pam_totp.store.protocol import Change
+from pam_totp.who import CANNOT_SHOW
 
 if TYPE_CHECKING:
     from .conftest import Host
@@ -39,7 +40,12 @@ KEYS = [
     "reason",
     "failures",
     "authenticators",
+    "unconfirmed",
     "recovery_codes",
+    "invited_until",
+    "invited_by",
+    "invitation_wanted",
+    "refused",
     "last_used",
     "drift",
     "damage",
@@ -78,7 +84,12 @@ def test_status_for_scripts(enrolled: Host) -> None:
         "reason": "",
         "failures": 0,
         "authenticators": ["phone"],
+        "unconfirmed": ["phone"],
         "recovery_codes": 10,
+        "invited_until": None,
+        "invited_by": None,
+        "invitation_wanted": False,
+        "refused": None,
         "last_used": None,
         "drift": None,
         "damage": None,
@@ -406,3 +417,70 @@ def test_a_clock_that_is_off(enrolled: Host) -> None:
     assert enrolled.does("status", "daemon", "--json").json["drift"] == -240
     assert "phone is 240 s slow" in enrolled.does("status", "daemon").out
     assert "phone (240 s slow)" in enrolled.does("status").out
+
+
+def test_how_an_invitation_stands(host: Host) -> None:
+    """Who was invited is in the list, with until when and by whom; where one is wanted and none
+    is good, the line that gives one out is named."""
+    until = host.does("invite", "daemon", "--json").json["until"]
+    one = host.does("status", "daemon", "--json").json
+    assert (one["invited_until"], one["invitation_wanted"]) == (until, False)
+    assert one["invited_by"] == Administrator([]).name
+    done = host.does("status", "daemon")
+    assert re.search(
+        r"^Invitation: +good until 2\d{3}-.*, given out by \w+$", done.out, re.MULTILINE
+    )
+    assert done.err == ""
+    out = host.does("status").out
+    assert re.search(r"^daemon +optional +no, invited", out, re.MULTILINE)
+    assert out.endswith("1 account, 0 locked, 0 pending, 1 invited\n")
+    host.does("policy", "set", "invitations=required", "--yes")
+    host.does("invite", "daemon", "--withdraw")
+    done = host.does("status", "daemon")
+    assert "Invitation:     wanted, and none is good now" in done.out
+    assert done.err == f"hint: pam-totp --config {host.path} invite daemon\n"
+    assert host.does("status", "daemon", "--json").json["invitation_wanted"] is True
+    host.does("enroll", "daemon", "--no-confirm")
+    assert "Invitation" not in host.does("status", "daemon").out
+
+
+def test_few_recovery_codes(enrolled: Host) -> None:
+    """With three left it is said, with the line that makes new ones; with four it is not."""
+    credentials = enrolled.world().store.credentials("daemon")
+    assert credentials is not None
+
+    def spend(number: int) -> None:
+        used = frozenset(credentials.recovery_codes[:number])
+        change = lambda state: (replace(state, spent=used), Event(0, "daemon", "test"))  # noqa: E731
+        enrolled.world().store.change_state("daemon", change)
+
+    spend(6)
+    assert enrolled.does("status", "daemon").err == ""
+    assert "few recovery codes" not in enrolled.does("status").out
+    spend(7)
+    new = f"hint: pam-totp --config {enrolled.path} recovery-codes daemon --new\n"
+    for words in (("status", "daemon"), ("recovery-codes", "daemon")):
+        done = enrolled.does(*words)
+        assert "3" in done.out
+        assert done.err.endswith(new)
+    assert enrolled.does("status").out.endswith("1 with few recovery codes\n")
+
+
+def test_where_it_could_not_be_shown(host: Host) -> None:
+    """Why a login could not enroll somebody who must use a code is said, with when and where."""
+    host.does("policy", "set", "mfa=required", "unenrolled=enroll", "--user", "daemon", "--yes")
+    event = Event(time.time(), "daemon", "not-enrolled", "openvpn", detail=CANNOT_SHOW)
+    host.world().store.change_state("daemon", lambda state: (state, event))
+    out = host.does("status", "daemon").out
+    assert re.search(
+        rf"^Last refused: +\d\d:\d\d, openvpn: {re.escape(CANNOT_SHOW)}$", out, re.MULTILINE
+    )
+    refused = host.does("status", "daemon", "--json").json["refused"]
+    assert (refused["service"], refused["why"]) == ("openvpn", CANNOT_SHOW)
+    assert host.does("status", "--json").json[0]["refused"] == refused
+
+
+def test_what_was_never_used(enrolled: Host) -> None:
+    """What no code has confirmed yet is marked, in the list and of one account."""
+    assert "phone (not used yet)" in enrolled.does("status").out
+    assert "Authenticators: phone (not used yet)\n" in enrolled.does("status", "daemon").out
