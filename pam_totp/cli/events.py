@@ -66,7 +66,9 @@ _DAY: Final = 86_400.0  # any moment will do to check a form
     help=f"Only logins that came to this; can be given several times. One of: "
     f"{', '.join(_VERDICTS)}.",
 )
-@click.option("--acts", is_flag=True, help="Only what administrators have done.")
+@click.option(
+    "--acts", is_flag=True, help="Only what was done to accounts and the policy, and no logins."
+)
 @click.option("--service", metavar="NAME", help="Only logins to this service.")
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help="The newest N: 100; with --follow 10."
@@ -89,8 +91,8 @@ def events(  # noqa: PLR0913 -- one parameter for each option
 ) -> None:
     """Show what happened, to USER or to all, the newest last.
 
-    That is logins with what came of them, and what administrators did. Logins that needed no
-    code are in the log alone.
+    That is logins with what came of them, and what administrators and people themselves did.
+    Logins that needed no code are in the log alone.
     """
     if follow and until:
         raise click.UsageError("--follow has no end, and does not go with --until")
@@ -132,7 +134,7 @@ class Wanted:
         return (
             (self.until is None or event.at < self.until)
             and (not self.verdicts or event.what in self.verdicts)
-            and (not self.acts or event.actor != "")
+            and (not self.acts or event.what not in _VERDICTS)
             and (self.service is None or event.service == self.service)
         )
 

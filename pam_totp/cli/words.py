@@ -48,6 +48,7 @@ _ACTS: Final = {
     "unlock": "unlocked and failures forgotten",
     "resync": "authenticator {} set to its device's clock",
     "policy": "policy changed",
+    "renew": "data put together anew, codes until then void",
     "reset": "authenticators and recovery codes removed",
 }
 _RECOVERY: Final = {"authenticator {}": "a recovery code", "a code of {}": "a recovery code"}

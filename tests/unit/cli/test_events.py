@@ -194,3 +194,12 @@ def test_following_for_scripts(busy: Host) -> None:
     person.sendintr()
     person.wait()
     assert person.exitstatus == 130
+
+
+def test_acts_of_people_themselves(busy: Host) -> None:
+    """What people do to their own account is an act as what administrators do, and no login."""
+    own = Event(time.time(), "daemon", "authenticator-added", "pam-totp", authenticator="tablet")
+    busy.world().store.change_state("daemon", lambda state: (state, own))
+    done = busy.does("events", "--acts", "--json")
+    assert [record["what"] for record in shown(done)] == ["lock", "authenticator-added"]
+    assert "authenticator tablet added\n" in busy.does("events", "--acts").out
