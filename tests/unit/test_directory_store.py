@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from pam_totp.errors import EnrollmentError, StoreDamaged, StoreError
 from pam_totp.event import Event
 from pam_totp.lockout import Counter, Failure, Limits
 from pam_totp.store import founding, rows, trust
+from pam_totp.store.database import Database
 from pam_totp.store.directory import DirectoryStore
 from pam_totp.store.protocol import Change, CredentialsChange
 from pam_totp.store.secret_files import SecretFiles
@@ -528,6 +529,37 @@ def test_many_are_killed(
         assert secrets_of(world.store, name) == between[name] + b"c"
 
 
+def test_many_are_on_the_disk_step_by_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a power failure may not lose, a killed process cannot show: the versions are committed
+    before any file is written, all data is on the disk before the first name changes, the names
+    are before any version counts, and there are three waits for the disk beside the files'."""
+    steps: list[str] = []
+
+    def recorded(name: str) -> None:
+        real = getattr(os, name)
+
+        def call(*args: Any, **more: Any) -> Any:
+            on_directory = name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode)
+            steps.append("fsync directory" if on_directory else name)
+            return real(*args, **more)
+
+        monkeypatch.setattr(os, name, call)
+
+    transaction = Database._transaction
+
+    def committing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        yield from transaction(connection)
+        steps.append("commit")
+
+    monkeypatch.setattr(Database, "_transaction", staticmethod(committing))
+    for name in ("fsync", "rename"):
+        recorded(name)
+    enrolls_all(world.store, b"a")
+    many = len(MANY)
+    files = ["fsync"] * many + ["rename"] * many + ["fsync directory"]
+    assert steps == ["commit", *files, "commit"]
+
+
 @pytest.mark.parametrize("step", range(len(MANY) * 2))
 def test_many_die_between_the_states(
     world: World, monkeypatch: pytest.MonkeyPatch, step: int
@@ -766,6 +798,7 @@ from tests.unit import world as w
 from pam_totp import administration
 from pam_totp.decide import Rules
 from pam_totp.store import founding
+from pam_totp.store.database import Database
 from pam_totp.store.directory import DirectoryStore
 
 def watch(event, args):
