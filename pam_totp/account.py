@@ -114,6 +114,7 @@ class AccountState:
     codes: Counter = Counter()  # wrong codes, from hosts that are root's
     own_codes: Counter = Counter()  # wrong codes, from the person's own programs
     wrong: WrongCodes = WrongCodes()
+    own_wrong: WrongCodes = WrongCodes()  # the same, of the person's own programs
     lock: AdministratorLock | None = None
     # Where a code was accepted, in UTC seconds (pam_totp.grace)
     trusted: Mapping[str, float] = field(default_factory=dict)

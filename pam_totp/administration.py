@@ -147,8 +147,9 @@ def unlock(store: Store, account: str, now: float, by: str, *, origin: Origin = 
     event = Event(now, account, "unlock", actor=by).of(origin)
 
     def freed(state: AccountState) -> tuple[AccountState, Event]:
-        state, free = grace.ended(state), Counter()
-        return replace(state, lock=None, codes=free, own_codes=free, wrong=WrongCodes()), event
+        state, free, none = grace.ended(state), Counter(), WrongCodes()
+        state = replace(state, lock=None, codes=free, own_codes=free)
+        return replace(state, wrong=none, own_wrong=none), event
 
     store.change_state(account, freed, forget_sources=True)
     return event

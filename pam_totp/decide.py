@@ -237,7 +237,8 @@ def _counted(verdict: Verdict, attempt: Attempt, state: AccountState, rules: Rul
     now, limits = attempt.now, rules.limits
     counter = _counter(state, attempt.door).failed(Failure(now, attempt.fingerprint), limits)
     if attempt.door is Door.OWN:
-        return replace(state, own_codes=counter)
+        state = replace(state, own_codes=counter)
+        return _own_hard_stop(state, now, limits) if verdict is Verdict.WRONG_CODE else state
     state = replace(state, codes=counter)
     if verdict is not Verdict.WRONG_CODE:
         return state
@@ -252,6 +253,19 @@ def _hard_stop(state: AccountState, now: float, rules: Rules) -> AccountState:
         f"{rules.limits.days} days, each after the right password: somebody knows the password"
     )
     return replace(state, lock=AdministratorLock(int(now), HARD_STOP, reason))
+
+
+def _own_hard_stop(state: AccountState, now: float, limits: Limits) -> AccountState:
+    """Count a guess of the person's own programs: as many as are too many for the account close
+    their door alone, for as long as they are remembered.
+
+    SECURITY: a guess that is right there gives other authenticators to whoever has no password.
+    """
+    wrong = state.own_wrong.failed(now, limits)
+    if not wrong.exhausted(now, limits):
+        return replace(state, own_wrong=wrong)
+    closed = Counter((), now + limits.days * 86_400)
+    return replace(state, own_wrong=wrong, own_codes=closed)
 
 
 def _accepted(match: Match, attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
@@ -270,5 +284,5 @@ def _accepted(match: Match, attempt: Attempt, subject: Subject, rules: Rules) ->
         if attempt.place and rules.grace > 0:
             state = grace.begun(state, attempt.place, attempt.now, rules.grace)
     else:
-        state = replace(state, own_codes=Counter())
+        state = replace(state, own_codes=Counter(), own_wrong=state.own_wrong.succeeded())
     return Decision(Verdict.ACCEPTED, state, Counter(), authenticator=match.name)

@@ -44,12 +44,12 @@ def state_to_text(state: AccountState) -> str:
         if counter != Counter():
             record[name] = _counter_record(counter)
     if state.wrong != WrongCodes():
-        record["wrong"] = [state.wrong.in_a_row, list(state.wrong.at)]
+        record["wrong"] = _wrong_record(state.wrong)
     if state.lock is not None:
         record["lock"] = [state.lock.at, state.lock.by, state.lock.reason]
     if state.trusted:
         record["trusted"] = dict(state.trusted)
-    return _encode(record | _invitation_record(state))
+    return _encode(record | _later_record(state))
 
 
 def state_from_text(text: str) -> AccountState:
@@ -117,7 +117,7 @@ def _check_version(record: Any) -> None:
 def _state(record: Any) -> AccountState:
     _check_version(record)
     get = record.get
-    lock, wrong, invitation = get("lock"), get("wrong"), get("invitation")
+    lock, invitation = get("lock"), get("invitation")
     return AccountState(
         enrolled=get("enrolled"),
         version=record["version"],
@@ -128,7 +128,8 @@ def _state(record: Any) -> AccountState:
         spent=frozenset(get("spent", ())),
         codes=_counter(get("codes")),
         own_codes=_counter(get("own_codes")),
-        wrong=WrongCodes(wrong[0], tuple(wrong[1])) if wrong else NOBODY.wrong,
+        wrong=_wrong(get("wrong")),
+        own_wrong=_wrong(get("own_wrong")),
         lock=AdministratorLock(*lock) if lock else None,
         trusted=dict(get("trusted", {})),
         invitation=Invitation(*invitation) if invitation else None,
@@ -136,12 +137,15 @@ def _state(record: Any) -> AccountState:
     )
 
 
-def _invitation_record(state: AccountState) -> dict[str, Any]:
+def _later_record(state: AccountState) -> dict[str, Any]:
+    """Return what was added since the first version."""
     record: dict[str, Any] = {}
     if state.invitation is not None:
         record["invitation"] = list(astuple(state.invitation))
     if state.only_invited:
         record["only_invited"] = True
+    if state.own_wrong != WrongCodes():
+        record["own_wrong"] = _wrong_record(state.own_wrong)
     return record
 
 
@@ -156,6 +160,14 @@ def _authenticator_state_record(a: AuthenticatorState) -> list[int | None]:
 
 def _counter_record(counter: Counter) -> list[Any]:
     return [counter.locked_until, [[f.at, f.fingerprint] for f in counter.failures]]
+
+
+def _wrong_record(wrong: WrongCodes) -> list[Any]:
+    return [wrong.in_a_row, list(wrong.at)]
+
+
+def _wrong(record: Any) -> WrongCodes:
+    return WrongCodes(record[0], tuple(record[1])) if record else NOBODY.wrong
 
 
 def _counter(record: Any) -> Counter:

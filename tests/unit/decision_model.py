@@ -56,8 +56,8 @@ class Model:
     foreign: bool = False  # the name is somebody else's now
     failed: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # by door, by address
     until: dict[str, int] = field(default_factory=dict)
-    row: int = 0
-    guesses: list[int] = field(default_factory=list)
+    row: dict[str, int] = field(default_factory=dict)  # by door
+    guesses: dict[str, list[int]] = field(default_factory=dict)
     stopped: bool = False
     trusted: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -106,7 +106,7 @@ class Model:
 
     def unlock(self) -> None:
         """An administrator lifts every lock."""
-        self.failed, self.until, self.row, self.guesses = {}, {}, 0, []
+        self.failed, self.until, self.row, self.guesses = {}, {}, {}, {}
         self.stopped = False
         self.trusted.clear()
 
@@ -189,23 +189,28 @@ class Model:
         for counted in (door, f"from {address}"):
             self.failed.pop(counted, None)
             self.until.pop(counted, None)
-        if door == "root":
-            self.row = 0
-            if self.numbers.grace and address != "unknown":
-                # In the future it was so by a wrong clock; no policy gives more than 30 days.
-                age = {place: now - at for place, at in self.trusted.items()}
-                self.trusted = {p: now - a for p, a in age.items() if 0 <= a < 30 * DAY}
-                self.trusted[service, address] = now
+        self.row[door] = 0
+        if door == "root" and self.numbers.grace and address != "unknown":
+            # In the future it was so by a wrong clock; no policy gives more than 30 days.
+            age = {place: now - at for place, at in self.trusted.items()}
+            self.trusted = {p: now - a for p, a in age.items() if 0 <= a < 30 * DAY}
+            self.trusted[service, address] = now
 
     def _fail(self, text: str, now: int, door: str, address: str, *, guess: bool) -> bool:
         self._trust_no_more(address)
         locks = self._count(door, text, now)
-        if guess and door == "root":
+        if guess:
             since = now - self.numbers.days * DAY
-            self.row += 1
-            self.guesses = [*(at for at in self.guesses if at > since), now]
-            if self.row >= self.numbers.in_a_row or len(self.guesses) > self.numbers.in_days:
-                self.stopped = locks = True
+            row = self.row[door] = self.row.get(door, 0) + 1
+            lately = [*(at for at in self.guesses.get(door, []) if at > since), now]
+            self.guesses[door] = lately
+            if row >= self.numbers.in_a_row or len(lately) > self.numbers.in_days:
+                locks = True
+                if door == "root":
+                    self.stopped = True
+                else:
+                    self.failed[door] = []
+                    self.until[door] = now + self.numbers.days * DAY
         if locks:
             self.trusted.clear()
         return locks

@@ -47,6 +47,7 @@ STATES = st.builds(
     codes=COUNTERS,
     own_codes=COUNTERS,
     wrong=st.builds(WrongCodes, INTEGERS, st.lists(INTEGERS, max_size=3).map(tuple)),
+    own_wrong=st.builds(WrongCodes, INTEGERS, st.lists(INTEGERS, max_size=3).map(tuple)),
     lock=st.none() | st.builds(AdministratorLock, INTEGERS, st.text(max_size=5), st.text()),
     trusted=st.dictionaries(st.text(max_size=20), MOMENTS, max_size=3),
     invitation=st.none()

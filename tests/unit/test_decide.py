@@ -444,16 +444,48 @@ def test_no_drift_while_locked(alice: Account) -> None:
 def test_the_own_door_locks_itself_alone(alice: Account) -> None:
     """Failures at a program of the person's own lock that door and no other, and never until
     an administrator acts."""
-    now = NOON
-    for number, code in enumerate(PHONE.wrong(NOON, 200)):
-        now += 900 if number and number % 5 == 0 else 1
-        made = alice.tries(code, now, source=OWN_DOOR, door=Door.OWN)
-        assert made.verdict is Verdict.WRONG_CODE
-    assert made.locks
+    now = guess_at_own_door(alice, 95)
     assert alice.verdict(PHONE.code(now), now, source=OWN_DOOR, door=Door.OWN) is Verdict.LOCKED
     assert locked(alice.state, now) is None
     assert alice.state.wrong.in_a_row == 0
     assert alice.verdict(PHONE.code(now), now) is Verdict.ACCEPTED
+
+
+def guess_at_own_door(alice: Account, how_many: int) -> float:
+    """Guess wrong as fast as the lock allows; return when it ended."""
+    now = NOON
+    for number, code in enumerate(PHONE.wrong(NOON, how_many)):
+        now += 900 if number and number % 5 == 0 else 1
+        made = alice.tries(code, now, source=OWN_DOOR, door=Door.OWN)
+        assert made.verdict is Verdict.WRONG_CODE
+    assert made.locks
+    return now
+
+
+def test_the_own_door_has_a_hard_stop(alice: Account) -> None:
+    """The hundredth guess in a row closes the door of the person's own programs for thirty days,
+    and after them the next one does; the account goes on."""
+    now = guess_at_own_door(alice, 100)
+    for later in (now + 900, now + 30 * DAY - 1):
+        code = PHONE.code(later)
+        assert alice.verdict(code, later, source=OWN_DOOR, door=Door.OWN) is Verdict.LOCKED
+        assert locked(alice.state, later) is None
+        assert alice.verdict(code, later) is Verdict.ACCEPTED
+    now += 30 * DAY
+    wrong = PHONE.wrong(now)[0]
+    assert alice.verdict(wrong, now, source=OWN_DOOR, door=Door.OWN) is Verdict.WRONG_CODE
+    now += DAY
+    assert alice.verdict(PHONE.code(now), now, source=OWN_DOOR, door=Door.OWN) is Verdict.LOCKED
+    assert alice.state.lock is None
+
+
+def test_a_success_at_the_own_door_ends_its_row(alice: Account) -> None:
+    """A right code there ends the row of the own door and leaves that of the account."""
+    alice.verdict(PHONE.wrong(NOON)[0], NOON)
+    now = guess_at_own_door(alice, 95) + 900
+    assert alice.verdict(PHONE.code(now), now, source=OWN_DOOR, door=Door.OWN) is Verdict.ACCEPTED
+    assert alice.state.own_wrong.in_a_row == 0
+    assert alice.state.wrong.in_a_row == 1
 
 
 def test_the_roots_lock_holds_at_the_own_door(alice: Account) -> None:
