@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import errno
+import itertools
+import os
 import re
 import secrets
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +19,9 @@ import pytest
 
 from pam_totp import administration, enrollment, invitation, people
 from pam_totp.account import NOBODY, Person
+from pam_totp.errors import StoreError
 from pam_totp.impact import Standing, standing
+from pam_totp.store.database import Database
 from pam_totp.verdict import Verdict
 from pam_totp.who import CANNOT_SHOW
 from pam_totp.words import enrollment as words
@@ -415,6 +422,71 @@ def test_an_invitation_is_of_one_account(enrolling: World) -> None:
     word = invited(enrolling)
     bob = replace(newcomer(word), name="bob")
     assert enrolling.login(bob).check() is Verdict.WRONG_INVITATION
+
+
+def test_a_disk_that_is_full_at_any_moment(tmp_path: Path) -> None:
+    """Whichever step of the keeping fails, nobody is let in by it, no recovery codes are shown,
+    and the next login either enrolls or takes the code; without a fault those shown are good."""
+    ends = []
+    for number in range(20):
+        world = World(tmp_path / str(number))
+        world.sets("mfa=required", "unenrolled=enroll")
+        person = newcomer("", code(), "yes")
+        with fault_after(person, number):
+            verdict = world.login(person).check()
+        shown = person.phone.recovery_codes
+        ends.append((verdict, enrolled := world.store.look("alice").enrolled is not None))
+        if verdict is Verdict.ACCEPTED:
+            assert world.check(shown[0]) is Verdict.ACCEPTED
+            continue
+        assert verdict is Verdict.UNAVAILABLE
+        assert not shown
+        world.clock.now += 30
+        again = Talk("alice", [(CODE_PROMPT, person.phone.code(world.clock.now))])
+        if not enrolled:
+            again = newcomer("", lambda one, now=world.clock.now: one.phone.code(now), "yes")
+        assert world.login(again).check() is Verdict.ACCEPTED
+    kinds = [kind for kind, _ in itertools.groupby(ends)]
+    assert kinds == [
+        (Verdict.UNAVAILABLE, False),
+        (Verdict.UNAVAILABLE, True),
+        (Verdict.ACCEPTED, True),
+    ]
+
+
+@contextmanager
+def fault_after(person: Newcomer, number: int) -> Iterator[None]:
+    """Let the disk be full at so many-th of the things that are done to it once the code was
+    typed: what a file takes, and the begin and end of a transaction."""
+    done = itertools.count()
+    real = Database.writing
+
+    def step() -> None:
+        if len(person.prompts) > 1 and next(done) == number:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def first(call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*args: Any, **more: Any) -> Any:
+            step()
+            return call(*args, **more)
+
+        return stepped
+
+    @contextmanager
+    def writing(database: Database) -> Iterator[sqlite3.Connection]:
+        try:
+            step()
+            with real(database) as connection:
+                yield connection
+                step()
+        except OSError as error:
+            raise StoreError(str(error)) from error
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("write", "fchmod", "fsync", "rename"):
+            patched.setattr(os, name, first(getattr(os, name)))
+        patched.setattr(Database, "writing", writing)
+        yield
 
 
 def test_few_recovery_codes_left(world: World) -> None:
