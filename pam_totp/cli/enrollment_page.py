@@ -156,7 +156,7 @@ class Page:
             self.show(person, stop)
 
     def _asked(self, person: Terminal) -> str:
-        """Return what was typed; Enter alone shows the picture again."""
+        """Return what was typed; Enter alone shows the page again."""
         question = self._say(console.ASK_TOKEN if self._drafted.token else words.ASK)
         while True:
             typed = person.ask(question)
@@ -171,7 +171,7 @@ class Page:
         for line in self._why(drift, now):
             person.show(line)
         if not self._drafted.token:
-            person.show(self._say(console.PICTURE_AGAIN))
+            person.show(self._say(console.PAGE_AGAIN))
 
     def _why(self, drift: int | None, now: float) -> Sequence[str]:
         if self._counts:

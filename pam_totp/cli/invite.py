@@ -146,12 +146,12 @@ def show(world: Context, at: Terminal, name: str, given: Given) -> None:
     ruled, who = world.anywhere(name), plain(name)
     until = moment(given.kept.until, world.now())
     asks = ruled.mfa is Mfa.REQUIRED and ruled.unenrolled is Unenrolled.ENROLL
-    place = "at the next login over SSH or at the console, or " if asks else ""
+    place = "at the next login (SSH, console), or " if asks else ""
     at.show(
         f"Invitation for {who}, shown this once:\n\n    {given.word}\n\n"
-        f"It is good for one enrollment, until {until}. Give it to {who} in person:\n"
-        "with it and the password anybody could enroll.\n"
-        f"It is typed {place}after: pam-totp enroll"
+        f"It is good for one enrollment, until {until}.\n"
+        "Give it in person: whoever has it and the password can enroll.\n"
+        f"It is asked for {place}by: pam-totp enroll"
     )
 
 

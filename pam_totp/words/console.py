@@ -28,7 +28,7 @@ WRONG_NEXT: Final = N_("Wrong.\nLet it show the next code, and type that one.")
 WRONG_TOKEN: Final = N_(
     "Wrong.\nType what the token shows now. If it stays wrong, compare the secret with its papers."
 )
-PICTURE_AGAIN: Final = N_("Enter alone shows the picture again.")
+PAGE_AGAIN: Final = N_("Enter alone shows the page again.")
 NOT_SET_UP: Final = N_(
     "{tries} wrong codes: nothing was set up. Remove the entry from the app before the next try"
 )

@@ -49,8 +49,8 @@ def test_an_invitation_at_the_terminal(host: Host) -> None:
     person.expect(r"Invitation for daemon, shown this once:\r\n\r\n +(in-[\w-]{17})\r\n")
     assert person.match is not None
     word = str(person.match[1])
-    person.expect("one enrollment, until [0-9: -]+. Give it to daemon in person:")
-    person.expect("It is typed after: pam-totp enroll")
+    person.expect("one enrollment, until [0-9: -]+.\r\nGive it in person: whoever has it")
+    person.expect("It is asked for by: pam-totp enroll")
     person.expect("the policy asks daemon for no invitation")
     person.expect("hint: pam-totp --config .* policy set invitations=required")
     assert ended(person) == 0
@@ -64,7 +64,7 @@ def test_where_it_is_asked_for(host: Host) -> None:
     host.does("policy", "set", "mfa=required", "unenrolled=enroll", "--user", "daemon", "--yes")
     host.does("policy", "set", "invitations=required", "--yes")
     person = host.at_terminal("invite", "daemon")
-    person.expect("It is typed at the next login over SSH or at the console, or after: pam-totp")
+    person.expect(r"It is asked for at the next login \(SSH, console\), or by: pam-totp enroll")
     assert ended(person) == 0
     assert "the policy asks" not in (person.before or "")
     host.does("policy", "set", "self-enrollment=off", "--yes")
