@@ -124,7 +124,7 @@ def _reset(administrator: Administrator, world: Context, name: str, given: Given
 
 def _say_what_next(administrator: Administrator, before: Status, given: Given | None) -> None:
     name = plain(before.account)
-    click.echo(f"{name}: reset; the next enrollment wants an invitation, whatever the policy says")
+    click.echo(f"{name}: reset; enrolling anew takes an invitation")
     if given is None:
         one = administrator.command("invite", before.account)
         hint(f"{one}; or enroll {name} yourself: {administrator.command('enroll', before.account)}")

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from typing import Final
 
 from tests.system.lab.person import Person
+from tests.system.lab.product import COMMAND
 from tests.system.lab.wait import DEADLINE
-
-PYTHON: Final = ("/usr/bin/python3", "-I")  # what is installed, not what lies about
-_ENROLL: Final = """
-import pwd, sys, time
-from pam_totp import config, context, enrollment, token_secret
-from pam_totp.account import Person
-from pam_totp.otp import Parameters
-name, typed, counter, digits = sys.argv[1:]
-world = context.from_config(config.load(config.DEFAULT_PATH))
-wanted = enrollment.Wanted(
-    Parameters(digits=int(digits), type="hotp"), token_secret.parse(typed), int(counter)
-)
-person = Person(name, pwd.getpwnam(name).pw_uid)
-drafted = enrollment.draft(world.store, person, "token", time.time(), wanted)
-enrollment.keep(world.store, drafted, time.time(), "root")
-"""
 
 
 def oathtool(*words: str) -> list[str]:
@@ -54,8 +38,12 @@ class OathToken:
 
     def enroll(self, person: Person) -> None:
         """Give it to somebody, its key typed as the papers have it."""
+        words = ["--type", "hotp", "--counter", str(self.counter), "--digits", str(self.digits)]
         subprocess.run(
-            [*PYTHON, "-c", _ENROLL, person.name, self.key, str(self.counter), str(self.digits)],
+            [COMMAND, "enroll", person.name, *words, "--with-secret", "--no-confirm"],
             check=True,
+            text=True,
+            input=f"{self.key}\n",
+            stdout=subprocess.DEVNULL,
             timeout=DEADLINE,
         )

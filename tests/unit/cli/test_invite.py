@@ -137,7 +137,7 @@ def test_reset_gives_one_out(host: Host) -> None:
     person.expect(r"Invitation for daemon, shown this once:\r\n\r\n +(in-[\w-]{17})\r\n")
     assert person.match is not None
     word = str(person.match[1])
-    person.expect("daemon: reset; the next enrollment wants an invitation, whatever the policy")
+    person.expect("daemon: reset; enrolling anew takes an invitation")
     assert ended(person) == 0
     assert counts(host, word)
     state = host.world().store.look("daemon")
@@ -176,7 +176,7 @@ def test_reset_where_nothing_can_be_shown(host: Host) -> None:
     same, no invitation is given out, and the line that gives one is named."""
     host.does("enroll", "daemon", "--no-confirm")
     person = host.at_terminal("reset", "daemon", "--yes", through=ALONE)
-    person.expect("daemon: reset; the next enrollment wants an invitation")
+    person.expect("daemon: reset; enrolling anew takes an invitation")
     person.expect("hint: pam-totp --config .* invite daemon; or enroll daemon yourself: pam-totp")
     assert ended(person) == 0
     state = host.world().store.look("daemon")
