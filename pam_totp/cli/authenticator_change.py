@@ -79,8 +79,6 @@ def replace(  # noqa: PLR0913 -- one parameter for each option
     that the old one is gone. The recovery codes stay.
     """
     manner = Manner(draws=not no_qr, confirm=not no_confirm, json=as_json)
-    if papers.codes:
-        raise click.UsageError("the recovery codes stay, and do not go with --recovery-codes")
     world = administrator.context()
     person = world.lookup(user)
     if person is None:

@@ -15,7 +15,7 @@ from pam_totp.cli.bulk import enroll_many, many_options
 from pam_totp.cli.bulk_run import Many
 from pam_totp.cli.enrolling import Manner, OnStore, as_json_object, drafted_of, run, spoken
 from pam_totp.cli.enrollment_page import Page
-from pam_totp.cli.papers import Papers, paper_options
+from pam_totp.cli.papers import Papers, papers_options
 from pam_totp.cli.terminal import hint, plain, say, terminal
 from pam_totp.cli.token_options import TokenKind, token_options
 from pam_totp.context import Context
@@ -35,7 +35,7 @@ on nobody can see this again."""
     "--name", metavar="NAME", help="What to call the authenticator; phone, or token for a token."
 )
 @token_options
-@paper_options
+@papers_options
 @many_options
 @click.option("--no-qr", is_flag=True, help="Draw no QR code on the terminal.")
 @click.option("--no-confirm", is_flag=True, help="Enroll without asking for a code.")

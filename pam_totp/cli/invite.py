@@ -18,7 +18,7 @@ from pam_totp.account import Invitation, Person
 from pam_totp.cli.administrator import Administrator, account, noted, unknown
 from pam_totp.cli.bulk import invite_many, many_options
 from pam_totp.cli.bulk_run import Many
-from pam_totp.cli.papers import document, name_paper, sheet_option
+from pam_totp.cli.papers import document, name_paper, sheets_option
 from pam_totp.cli.terminal import Terminal, hint, local, moment, plain, say, terminal
 from pam_totp.context import Context
 from pam_totp.errors import EnrollmentError
@@ -63,7 +63,7 @@ valid_option: Final = click.option(
 @click.argument("user", required=False)
 @valid_option
 @click.option("--withdraw", is_flag=True, help="Make the invitation void.")
-@sheet_option
+@sheets_option
 @many_options
 @click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
 @click.pass_obj

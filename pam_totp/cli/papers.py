@@ -17,6 +17,9 @@ from pam_totp.cli.terminal import plain
 from pam_totp.cli.terminal import say as say_
 from pam_totp.speech import Speech
 
+Command = Callable[..., None]
+Option = Callable[[Command], Command]
+
 _DRAWN: Final[dict[str, Callable[[str], bytes]]] = {".png": picture.png, ".svg": picture.svg}
 
 
@@ -83,44 +86,54 @@ def _picture(_context: click.Context, _option: click.Parameter, path: Path | Non
     return path
 
 
-sheet_option: Final = click.option(
+def _sheet(*names: str, what: str) -> Option:
+    kind: click.Path = click.Path(path_type=Path)
+    return click.option(*names, "sheet_file", metavar="FILE", type=kind, help=what)
+
+
+sheet_option: Final = _sheet("--sheet", what="Write a page to be printed (HTML).")
+sheets_option: Final = _sheet(
     "--sheet",
     "--sheets",
-    "sheet_file",
+    what="Write a page to be printed (HTML), or one for each of many people.",
+)
+_qr_option: Final = click.option(
+    "--qr",
+    "qr_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a page to be printed (HTML), or one for each of many people.",
+    callback=_picture,
+    help="Write the QR code to a file that ends in .png or .svg.",
 )
-_OPTIONS: Final = (
-    click.option(
-        "--qr",
-        "qr_file",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        callback=_picture,
-        help="Write the QR code to a file that ends in .png or .svg.",
-    ),
-    sheet_option,
-    click.option(
-        "--recovery-codes",
-        "codes",
-        is_flag=True,
-        help="Put the recovery codes on the sheet.",
-    ),
+_codes_option: Final = click.option(
+    "--recovery-codes",
+    "codes",
+    is_flag=True,
+    help="Put the recovery codes on the sheet.",
 )
 
 
-def paper_options(command: Callable[..., None]) -> Callable[..., None]:
+def paper_options(command: Command) -> Command:
     """Give a command the options, which come to it as `papers`."""
+    return _collecting(command, _qr_option, sheet_option)
 
+
+def papers_options(command: Command) -> Command:
+    """Give a command that hands out recovery codes too, to many people too, the options, which
+    come to it as `papers`."""
+    return _collecting(command, _qr_option, sheets_option, _codes_option)
+
+
+def _collecting(command: Command, *options: Option) -> Command:
     @wraps(command)
     def collected(*args: Any, **given: Any) -> None:
-        papers = Papers(given.pop("qr_file"), given.pop("sheet_file"), given.pop("codes"))
+        codes = given.pop("codes", False)
+        papers = Papers(given.pop("qr_file"), given.pop("sheet_file"), codes)
         many = given.get("from_file") or given.get("group")  # which checks it by itself
         if papers.codes and papers.sheet is None and not many:
             raise click.UsageError("--recovery-codes goes with --sheet FILE")
         command(*args, papers=papers, **given)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         option(collected)
     return collected
