@@ -19,7 +19,7 @@ class Verdict(Enum):
     WRONG_PASSWORD = "wrong-password"  # what the stacked module said; counted by address
     NO_CODE = "no-code"  # none given, or the prompt could not be shown; not counted
 
-    INVITED = "invited"  # a right invitation: enrollment goes on, and nobody is let in by it
+    INVITED = "right-invitation"  # enrollment goes on, and nobody is let in by it
     WRONG_INVITATION = "wrong-invitation"  # counted as a wrong code is
     EXPIRED_INVITATION = "expired-invitation"  # not counted
 

@@ -49,7 +49,7 @@ SILENT: Final = frozenset(
         # A person is there, or should have been: the login itself says what there is to say.
         *("not-needed", "not-named", "repeated-code", "no-code", "locked", "locked-address"),
         *("locked-by-administrator", "not-enrolled", "not-allowed", "malformed", "unavailable"),
-        "expired-invitation",
+        *("right-invitation", "expired-invitation"),
         # Nobody, or nobody's any more.
         *("unknown-account", "other-uid"),
         # Acts that take nothing away and let nobody in.

@@ -371,7 +371,9 @@ def test_by_invitation(enrolling: World, after_a_reset: bool) -> None:  # noqa: 
     state = enrolling.store.look("alice")
     assert state.invitation is None
     assert not state.only_invited
-    assert [event.what for event in enrolling.events()][-3:] == ["invited", "enrolled", "accepted"]
+    assert [event.what for event in enrolling.events()][-4:] == [
+        *("invited", "right-invitation", "enrolled", "accepted")
+    ]
 
 
 def test_an_invitation_stays_until_something_is_enrolled(enrolling: World) -> None:

@@ -50,6 +50,7 @@ def test_every_act_has_words() -> None:
     """Whatever is done to an account is said in words, with the authenticator that it was."""
     acts = named_acts() | {"enrolled", "authenticator-added", "authenticator-replaced"}
     assert {"shown", "invited", "reset", "renew", "authenticator-renamed"} <= acts
+    assert not acts & {verdict.value for verdict in Verdict}  # or it looks like a login
     for act in acts:
         said = words(Event(0, "alice", act, authenticator="my phone"))
         assert said != act, act
