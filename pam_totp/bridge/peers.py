@@ -74,9 +74,9 @@ class Admission:
     """Counts conversations, so that nobody can use up what root's logins need."""
 
     def __init__(self, limits: Limits) -> None:
-        self._root = _Places(limits.root, limits.root)
-        self._callers = _Places(limits.callers, limits.each_caller)
-        self._others = _Places(limits.others, limits.each_other)
+        self._root = Places(limits.root, limits.root)
+        self._callers = Places(limits.callers, limits.each_caller)
+        self._others = Places(limits.others, limits.each_other)
 
     def admit(self, uid: int, caller: int = ROOT) -> bool:
         """Take a place for a program of this uid that `caller` started; False where there is
@@ -92,7 +92,7 @@ class Admission:
         places, key = self._places(uid, caller)
         places.give_back(key)
 
-    def _places(self, uid: int, caller: int) -> tuple[_Places, int]:
+    def _places(self, uid: int, caller: int) -> tuple[Places, int]:
         if uid != ROOT:
             return self._others, uid
         if caller != ROOT:
@@ -100,7 +100,7 @@ class Admission:
         return self._root, ROOT
 
 
-class _Places:
+class Places:
     """So many places together, and so many for each uid."""
 
     def __init__(self, together: int, each: int) -> None:
@@ -110,6 +110,7 @@ class _Places:
         self._taken: Counter[int] = Counter()
 
     def take(self, uid: int) -> bool:
+        """Take a place; False where there is none."""
         with self._lock:
             if self._taken[uid] >= self._each or self._taken.total() >= self._together:
                 return False
@@ -117,6 +118,7 @@ class _Places:
             return True
 
     def give_back(self, uid: int) -> None:
+        """Give a place back."""
         with self._lock:
             self._taken[uid] -= 1
             if not self._taken[uid]:
