@@ -18,6 +18,7 @@ from pam_totp.policy.keys import BY_NAME, Key
 from pam_totp.policy.values import (
     ALL_SERVICES,
     LOGIN_SHELLS,
+    OWN_SERVICE,
     Invitations,
     Messages,
     Mfa,
@@ -119,7 +120,13 @@ def ruling(policy: Policy, situation: Situation, name: str) -> Ruling:
 
 
 def asks_in(policy: Policy, service: str) -> bool:
-    """Whether codes are asked for in this service at all; in one without a name they are."""
+    """Whether codes are asked for in this service at all; in one without a name they are.
+
+    They never are where pam-totpd itself asks for a password: a code there would be asked for
+    by whoever asks for the code.
+    """
+    if service.lower() == OWN_SERVICE:
+        return False
     services = policy.everywhere("services")
     return not service or ALL_SERVICES in services or not _meant_by(service).isdisjoint(services)
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 ALL_SERVICES: Final = "all"
 # SECURITY: what `su -` and `sudo -i` call themselves.  Who names su and sudo means these too.
 LOGIN_SHELLS: Final = {"su-l": "su", "sudo-i": "sudo"}
+# The service by which pam-totpd itself asks for passwords (etc/pam.d/pam-totp-password).
+OWN_SERVICE: Final = "pam-totp-password"
 
 _FIRST_YEAR: Final = 1970  # of an earlier one the moment need not be a number
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

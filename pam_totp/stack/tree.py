@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pam_totp.policy.values import OWN_SERVICE
 from pam_totp.stack import pamfile
 from pam_totp.stack.pamfile import Line, StackError
 
@@ -17,6 +18,7 @@ FALLBACK: Final = "other"  # the stack of a service that has no file
 # In libpam's order; /etc/pam.conf counts only where /etc/pam.d does not exist.
 _PLACES: Final = ("etc/pam.d", "usr/lib/pam.d")
 _DEEPEST: Final = 16  # libpam's own limit on includes
+_OURS: Final = ("pam-totp", "pam-totp-code", "pam-totp-openvpn", OWN_SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,9 @@ def services_that_collect(root: Path = Path("/")) -> frozenset[str]:
 
 
 def is_meant_for_inclusion(name: str) -> bool:
-    """Whether a file of that name is one that others include, and no service's own."""
-    return name.startswith("common-") or name in ("pam-totp", "pam-totp-code", "pam-totp-openvpn")
+    """Whether a file of that name is one that others include, and no service's own; the one by
+    which pam-totpd asks for passwords is nobody's either."""
+    return name.startswith("common-") or name in _OURS
 
 
 def _uses_module(tree: Tree, name: str) -> bool:

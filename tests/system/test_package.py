@@ -19,7 +19,7 @@ from tests.system.lab.ssh import STACKS
 
 PACKAGE: Final = Path("/run/lab/package.deb")
 NAME: Final = "libpam-totp"
-OWN_STACKS: Final = {"pam-totp", "pam-totp-code", "pam-totp-openvpn"}
+OWN_STACKS: Final = {"pam-totp", "pam-totp-code", "pam-totp-openvpn", "pam-totp-password"}
 WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
 UNITS: Final = ("pam-totpd", "pam-totp-trial", "pam-totp-notify")
 UNIT_LINKS: Final = {f"{WANTS}/{unit}.service" for unit in UNITS}

@@ -1,0 +1,1 @@
+"""Self-service: what people do to their own accounts, asked of the service over admin.socket."""
