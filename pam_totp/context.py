@@ -30,6 +30,7 @@ class Context:
     store: Store
     now: clock.Clock = clock.now
     lookup: Callable[[str], Person | None] = nss.lookup
+    lookup_uid: Callable[[int], Person | None] = nss.lookup_uid
     member: Callable[[Person, str], bool | None] = nss.member
     policy: Callable[[], Policy] = Policy
     log: audit.Log = audit.to_syslog

@@ -46,11 +46,11 @@ class _Group(ctypes.Structure):
     )
 
 
-def _reentrant(name: str, structure: type[ctypes.Structure]) -> Any:
+def _reentrant(name: str, structure: type[ctypes.Structure], key: Any = ctypes.c_char_p) -> Any:
     function = getattr(ctypes.CDLL(None, use_errno=True), name)
     function.restype = ctypes.c_int
     function.argtypes = (
-        ctypes.c_char_p,
+        key,
         ctypes.POINTER(structure),
         ctypes.c_char_p,
         ctypes.c_size_t,
@@ -60,6 +60,7 @@ def _reentrant(name: str, structure: type[ctypes.Structure]) -> Any:
 
 
 _getpwnam_r = _reentrant("getpwnam_r", _Passwd)
+_getpwuid_r = _reentrant("getpwuid_r", _Passwd, ctypes.c_uint32)
 _getgrnam_r = _reentrant("getgrnam_r", _Group)
 
 
@@ -69,11 +70,19 @@ def lookup(name: str) -> Person | None:
 
     Raises NameServiceError if NSS could not say.
     """
+    return _looked_up(_getpwnam_r, _Passwd, name, _person, "passwd")
 
-    def person(entry: _Passwd) -> Person:
-        return Person(_decoded(entry.pw_name), entry.pw_uid, entry.pw_gid)
 
-    return _looked_up(_getpwnam_r, _Passwd, name, person, "passwd")
+def lookup_uid(uid: int) -> Person | None:
+    """Return who has this uid, None if NSS knows that nobody has.
+
+    Raises NameServiceError if NSS could not say.
+    """
+    return _looked_up(_getpwuid_r, _Passwd, uid, _person, "passwd")
+
+
+def _person(entry: _Passwd) -> Person:
+    return Person(_decoded(entry.pw_name), entry.pw_uid, entry.pw_gid)
 
 
 Group = tuple[str, int, frozenset[str]]
@@ -155,15 +164,15 @@ def _members(entry: _Group) -> Iterator[str]:
 
 
 def _looked_up(
-    function: Any, structure: type[_S], name: str, read: Callable[[_S], _T], database: str
+    function: Any, structure: type[_S], key: str | int, read: Callable[[_S], _T], database: str
 ) -> _T | None:
-    """Return what `read` makes of the entry, None if there is none.
+    """Return what `read` makes of the entry of a name or a number, None if there is none.
 
     POSIX lets these functions report "not found" as an error number too; glibc does not, so
     each one is taken as "could not say".
     """
-    raw = name.encode("utf-8", "surrogateescape")
-    if not raw or b"\0" in raw:
+    raw = key.encode("utf-8", "surrogateescape") if isinstance(key, str) else key
+    if isinstance(raw, bytes) and (not raw or b"\0" in raw):
         return None
     size = _FIRST_BUFFER
     while True:
@@ -178,7 +187,7 @@ def _looked_up(
             continue
         if code != 0:
             raise NameServiceError(
-                f"NSS could not look up {name!r}: {os.strerror(code)}",
+                f"NSS could not look up {key!r}: {os.strerror(code)}",
                 hint=f"getent {database}; see the {database} line of /etc/nsswitch.conf",
             )
         return read(entry) if found else None

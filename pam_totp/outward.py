@@ -114,9 +114,9 @@ def told(verdict: Verdict, made: Decision | None, say: Speech = ENGLISH) -> str 
     if verdict is Verdict.LOCKED_BY_ADMINISTRATOR:
         return say(_locked(made))
     if verdict is Verdict.LOCKED and made is not None:
-        return say(words.LOCKED, clock=_clock(made.state.codes.locked_until))
+        return say(words.LOCKED, clock=clock_at(made.state.codes.locked_until))
     if verdict is Verdict.LOCKED_SOURCE and made is not None:
-        return say(words.LOCKED_SOURCE, clock=_clock(made.source.locked_until))
+        return say(words.LOCKED_SOURCE, clock=clock_at(made.source.locked_until))
     message = _TOLD.get(verdict)
     return None if message is None else say(message)
 
@@ -127,7 +127,7 @@ def _locked(made: Decision | None) -> str:
     return words.GUESSED if guessed else words.LOCKED_BY_ADMINISTRATOR
 
 
-def _clock(at: float) -> str:
+def clock_at(at: float) -> str:
     """Return a moment (UTC seconds) as this machine's clocks show it, a minute too late rather
     than too early."""
     return f"{datetime.fromtimestamp(at + 59, tz=UTC).astimezone():%H:%M}"

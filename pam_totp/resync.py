@@ -50,11 +50,13 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
     now: float,
     by: str,
     origin: Origin = NOWHERE,
+    service: str = "",
 ) -> Resynced:
     """Set the authenticator's window around its device's clock, or to its counter, durably,
     and spend both codes.
 
-    `codes` are two, one right after the other; `now` is when the second was typed.  The last
+    `codes` are two, one right after the other; `now` is when the second was typed; `by` is the
+    administrator who does it, "" for the person in `service`.  The last
     step becomes the second code's: of TOTP also where it was higher, of HOTP never.  Locks and
     failures stay.  Raises ResyncError, UnknownAuthenticator, StoreError.
     """
@@ -64,8 +66,8 @@ def resync(  # noqa: PLR0913 -- whose, what was typed, when, by whom
         known = subject.state.of(authenticator)
         counts = authenticator.parameters.type == "hotp"
         found = (_by_counter if counts else _by_clock)(authenticator, known, codes, now)
-        act = Event(now, account, "resync", authenticator=name, detail=found.detail, actor=by)
-        event = act.of(origin)
+        act = Event(now, account, "resync", service, detail=found.detail, actor=by)
+        event = replace(act.of(origin), authenticator=name)
         state = subject.state.with_authenticator(authenticator.id, found.state)
         done = Resynced(found.drift, found.reopened, event, found.ahead)
         return done, Change(state, subject.source, event)

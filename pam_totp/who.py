@@ -17,7 +17,7 @@ from pam_totp.outward import detail_of
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Effective, Situation, effective
 from pam_totp.policy.values import Mfa, SelfEnrollment, Unenrolled
-from pam_totp.source import OWN_DOOR, address_of, source_of
+from pam_totp.source import OWN_DOOR, Address, address_of, source_of
 from pam_totp.verdict import Verdict
 
 ROOT: Final = 0
@@ -30,7 +30,8 @@ CANNOT_SHOW: Final = (
 @dataclass(frozen=True, slots=True)
 class Who:
     """The account by its own name, the person that NSS knows under it, the state as it was
-    when it was looked at, and what the policy says of this login."""
+    when it was looked at, and what the policy says of this login.  `vouched` says that `service`
+    is known and not what a program of the person's own claims."""
 
     account: str
     typed: str
@@ -40,6 +41,7 @@ class Who:
     service: str
     source: str
     ruled: Effective
+    vouched: bool = False
 
     @property
     def needs_code(self) -> bool:
@@ -111,6 +113,8 @@ def find_out(context: Context, policy: Policy, talk: Conversation) -> Who:
         raise Refused(Verdict.NOT_ALLOWED, account)
     state = context.store.look(account)
     known = account if person or state != NOBODY else None
+    # SECURITY: of a host that is not root's, nothing that it says of service or address counts.
+    service, address = (None, None) if own else (talk.service, address_of(talk.rhost))
     return Who(
         account=account,
         typed=typed,
@@ -119,38 +123,35 @@ def find_out(context: Context, policy: Policy, talk: Conversation) -> Who:
         door=Door.OWN if own else Door.ROOT,
         service=talk.service,
         source=OWN_DOOR if own else source_of(talk.rhost),
-        ruled=_ruled(context, policy, talk, person, known),
+        ruled=ruled(context, policy, person, known=known, service=service, address=address),
     )
 
 
-def _ruled(
+def ruled(  # noqa: PLR0913 -- of whom, and where
     context: Context,
     policy: Policy,
-    talk: Conversation,
     person: Person | None,
+    *,
     known: str | None,
+    service: str | None,
+    address: Address | None,
 ) -> Effective:
-    """Return what the policy says of this login.
-
-    SECURITY: of a host that is not root's, nothing that it says of service or address counts.
-    """
+    """Return what the policy says of a login; `known` is the account, None for a name that
+    nobody knows."""
     unsure: list[str] = []
 
     def member(group: str) -> bool | None:
-        found = None if person is None else context.member(person, group)
-        if found is None:
+        belongs = None if person is None else context.member(person, group)
+        if belongs is None:
             unsure.append(group)
-        return found
+        return belongs
 
-    own = talk.host_uid != ROOT
-    service, address = (None, None) if own else (talk.service, address_of(talk.rhost))
-    situation = Situation(known, context.now(), member, service, address)
-    ruled = effective(policy, situation)
+    found = effective(policy, Situation(known, context.now(), member, service, address))
     for group in unsure:
         line = {"policy": "unchecked", "account": known or "", "group": group}
         hint = f"getent group {group}; until NSS finds it, its stricter rules hold for everybody"
         context.log(syslog.LOG_WARNING, audit.line({**line, "hint": hint}))
-    return ruled
+    return found
 
 
 def event_of(who: Who, talk: Conversation, made: Decision, now: float) -> Event:
@@ -162,7 +163,10 @@ def event_of(who: Who, talk: Conversation, made: Decision, now: float) -> Event:
     named, detail = made.authenticator or "", detail_of(made)
     if who.door is Door.OWN:
         detail = "; ".join(filter(None, (f"host uid:{talk.host_uid}", detail)))
-        return Event(now, who.account, made.verdict.value, authenticator=named, detail=detail)
+        service = who.service if who.vouched else ""
+        return Event(
+            now, who.account, made.verdict.value, service, authenticator=named, detail=detail
+        )
     return Event(
         now,
         who.account,
