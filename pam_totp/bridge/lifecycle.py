@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from pam_totp.bridge import log
 
 if TYPE_CHECKING:
+    from pam_totp.bridge.acceptor import Acceptor
     from pam_totp.bridge.listener import Listener
     from pam_totp.bridge.notify import Notifier
-    from pam_totp.bridge.server import Server
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -26,22 +28,26 @@ def hold_signals() -> None:
 
 
 def run_until_stopped(
-    server: Server, listener: Listener, notifier: Notifier, seconds: float
+    servers: Sequence[Acceptor], listener: Listener, notifier: Notifier, seconds: float
 ) -> bool:
-    """Answer logins until the first signal, then those under way for so long at most.
+    """Answer at every socket until the first signal, then what is under way for so long at most.
+    `listener` is that of logins.
 
     `hold_signals` comes before.  A second signal ends the process at once.
     """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    server.start()
+    for server in servers:
+        server.start()
     log.info(f"logins are answered at {listener.path}")
     notifier.ready()
     signal.sigwait(_SIGNALS)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     notifier.stopping()
-    server.stop()
-    finished = server.wait(seconds)
+    for server in servers:
+        server.stop()
+    end = time.monotonic() + seconds
+    finished = all(server.wait(max(0.0, end - time.monotonic())) for server in servers)
     if not finished:
         log.warning(f"logins under way were abandoned after {seconds:g} s")
     return finished

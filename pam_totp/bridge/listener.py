@@ -1,4 +1,4 @@
-"""The socket that logins come in by, and the directory that makes it worth trusting."""
+"""The sockets that the service is asked by, and the directory that makes them worth trusting."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOCKET_NAME: Final = "login.socket"
+ADMIN_SOCKET_NAME: Final = "admin.socket"
 LOCK_NAME: Final = "service.lock"
 BACKLOG: Final = 1024
 _TIMEVAL: Final = Struct("@ll")
 
 
 class ListenerError(PamTotpError):
-    """Logins cannot be taken in at this place."""
+    """The service cannot be asked at this place."""
 
 
 class Listener:
-    """A listening login socket; whoever holds one is the only service in its directory."""
+    """A listening socket; whoever holds one is the only service in its directory."""
 
-    def __init__(self, path: Path, lock: int, listening: socket.socket) -> None:
+    def __init__(self, path: Path, lock: int | None, listening: socket.socket) -> None:
         self.path = path
         self.socket = listening
         self._lock = lock
@@ -36,7 +37,7 @@ class Listener:
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """Make the directory if need be, and the socket in it, open to everyone.
+        """Make the directory if need be, and the login socket in it, open to everyone.
 
         Raises ListenerError where the directory is not to be trusted, where another
         service holds it or where the system refuses.
@@ -45,12 +46,23 @@ class Listener:
             _prepare(directory)
             lock = _lock(directory / LOCK_NAME)
             try:
-                return cls(directory / SOCKET_NAME, lock, _listen(directory))
+                return cls(directory / SOCKET_NAME, lock, _listen(directory / SOCKET_NAME))
             except BaseException:
                 os.close(lock)
                 raise
         except OSError as error:
             raise ListenerError(f"{directory}: {error.strerror or error}") from error
+
+    def beside(self, name: str) -> Listener:
+        """Open another socket in the directory, which is ours for as long as this one is open.
+
+        Raises ListenerError.
+        """
+        path = self.path.with_name(name)
+        try:
+            return Listener(path, None, _listen(path))
+        except OSError as error:
+            raise ListenerError(f"{path}: {error.strerror or error}") from error
 
     def wake_every(self, seconds: float) -> None:
         """Let `accept` raise BlockingIOError when nobody came for so long."""
@@ -73,9 +85,11 @@ class Listener:
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the socket and let another service have the directory."""
+        """Close the socket; the one that was opened first lets another service have the
+        directory."""
         self.socket.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
 
 def _prepare(directory: Path) -> None:
@@ -106,16 +120,16 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _listen(directory: Path) -> socket.socket:
+def _listen(path: Path) -> socket.socket:
     """Return a socket that listens at its name, which never shows one that does not."""
-    new = directory / f"{SOCKET_NAME}.new"
+    new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         listening.bind(os.fspath(new))
         new.chmod(0o666)
         listening.listen(BACKLOG)
-        new.rename(directory / SOCKET_NAME)
+        new.rename(path)
     except BaseException:
         listening.close()
         raise

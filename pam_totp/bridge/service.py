@@ -14,16 +14,22 @@ import click
 
 from pam_totp import __version__, config, context
 from pam_totp.bridge import log, process
+from pam_totp.bridge.acceptor import THREAD_STACK
+from pam_totp.bridge.admin import AdminServer, Bounds
 from pam_totp.bridge.connection import Waits
 from pam_totp.bridge.dispatch import dispatch
 from pam_totp.bridge.lifecycle import hold_signals, run_until_stopped
-from pam_totp.bridge.listener import Listener
+from pam_totp.bridge.listener import ADMIN_SOCKET_NAME, Listener
 from pam_totp.bridge.lockwatch import LockWatch
 from pam_totp.bridge.messages import strerror
 from pam_totp.bridge.notify import Notifier
-from pam_totp.bridge.peers import ROOT
-from pam_totp.bridge.server import THREAD_STACK, Server
+from pam_totp.bridge.peers import ROOT, Peer
+from pam_totp.bridge.server import Server
+from pam_totp.context import Context
 from pam_totp.errors import PamTotpError
+from pam_totp.selfservice.desk import Desk
+from pam_totp.selfservice.password import Passwords
+from pam_totp.selfservice.session import Session
 
 STOP_SECONDS: Final = 60.0
 """How long logins under way may go on after the first signal."""
@@ -71,8 +77,10 @@ def _serve(file: Path) -> bool:
     loaded = config.load(file)
     world = context.from_config(loaded)
     watch = LockWatch(world)
-    context.use(replace(world, lock_begun=watch.add))
+    world = replace(world, lock_begun=watch.add)
+    context.use(world)
     listener = Listener.open(loaded.runtime_directory)
+    people = _people(listener.beside(ADMIN_SOCKET_NAME), world)
     server = Server(listener, dispatch, waits=Waits(person=loaded.person_timeout))
     strerror(0)  # loads libpam now and not within a login
     process.settle()
@@ -80,4 +88,14 @@ def _serve(file: Path) -> bool:
     threading.stack_size(THREAD_STACK)
     hold_signals()
     watch.start()
-    return run_until_stopped(server, listener, notifier, STOP_SECONDS)
+    return run_until_stopped((server, people), listener, notifier, STOP_SECONDS)
+
+
+def _people(listener: Listener, world: Context) -> AdminServer:
+    """Return what answers people about their own accounts."""
+    desk = Desk(world, Passwords())
+
+    def begin(peer: Peer) -> Session:
+        return Session(desk, peer.uid)
+
+    return AdminServer(listener, begin, Bounds(idle=world.config.person_timeout))
