@@ -75,6 +75,7 @@ def outward(verdict: Verdict) -> Outward:
             return _REFUSED
 
 
+_DAY: Final = 86_400
 LOCKS: Final = "this locks"
 LOCKS_ADDRESS: Final = "this locks the address"
 LOCKS_FOR_GOOD: Final = "this locks until an administrator unlocks"
@@ -127,7 +128,8 @@ def _locked(made: Decision | None) -> str:
     return words.GUESSED if guessed else words.LOCKED_BY_ADMINISTRATOR
 
 
-def clock_at(at: float) -> str:
+def clock_at(at: float, now: float | None = None) -> str:
     """Return a moment (UTC seconds) as this machine's clocks show it, a minute too late rather
-    than too early."""
-    return f"{datetime.fromtimestamp(at + 59, tz=UTC).astimezone():%H:%M}"
+    than too early; with its date where it is more than a day after `now`."""
+    form = "%Y-%m-%d %H:%M" if now is not None and at - now > _DAY else "%H:%M"
+    return f"{datetime.fromtimestamp(at + 59, tz=UTC).astimezone():{form}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pam_totp import enrollment, token_secret
+from pam_totp import enrollment, invitation, token_secret
 from pam_totp.account import Person
 from pam_totp.decide import WINDOW
 from pam_totp.enrollment import Draft, Wanted
@@ -75,10 +75,16 @@ class Enrolling:
     def confirm(self, request: Object) -> Object:
         """Keep the draft if that is its code, which is spent by it."""
         code, shown, who = text(request, "code"), self._current(), self._present.allowed()
+        self._present.refuse_too_often()
         now = self._context.now()
         # SECURITY: a reset, or another enrollment, ends what was begun before it.
         if who.state.version != shown.draft.version:
             raise self._overtaken()
+        # SECURITY: as the policy is now, an hour after the draft.
+        first = who.state.enrolled is None
+        if first and invitation.wanted(who.state, who.ruled.invitations) and not shown.draft.word:
+            self._shown = None
+            raise self._present.unproved(who)
         step = enrollment.proves(shown.draft, code, now, WINDOW)
         if step is None:
             raise self._wrong(shown, enrollment.drift(shown.draft, code, now))

@@ -27,6 +27,7 @@ class Present:
         self.ledger = Ledger(self.context, Talk(uid))
         self.say = desk.context.speech()
         self._check = desk.check
+        self._budget = desk.budget
         self._uid = uid
         self._proof = Proof()
 
@@ -64,12 +65,17 @@ class Present:
         """Return who it is, if that is proved too.  Raises Refusal."""
         who = self.allowed()
         if not self._proof.holds(who, self.context.since_boot()):
-            raise Refusal("prove", self.say(words.PROVE), proves=ways(who))
+            raise self.unproved(who)
         return who
+
+    def unproved(self, who: Who) -> Refusal:
+        """Return the refusal that asks for a proof."""
+        return Refusal("prove", self.say(words.PROVE), proves=ways(who))
 
     def enrolled(self) -> tuple[Who, Credentials]:
         """Return who it is and what they have enrolled, if it is proved.  Raises Refusal."""
         who = self.trusted()
+        self.refuse_too_often()
         credentials = self.credentials(who)
         if credentials is None:
             raise Refusal("not-enrolled", self.say(words.NOT_ENROLLED))
@@ -96,6 +102,11 @@ class Present:
     def _prover(self) -> Prover:
         return Prover(self.context, self.ledger, self._check, self.say)
 
+    def refuse_too_often(self) -> None:
+        """Raise Refusal where the person has changed as much as one may within an hour."""
+        if self._budget.used_up(self._uid, self.context.since_boot()):
+            raise Refusal("too-often", self.say(words.LATER))
+
     def changed(self, who: Who, event: Event) -> None:
         """Log what they have done.  Their proof goes on: it was they who changed the account."""
         self.noted(event)
@@ -108,7 +119,8 @@ class Present:
         self._proof = Proof().with_(CODE, "", self.who(), self.context.since_boot())
 
     def noted(self, event: Event) -> None:
-        """Log what they have done."""
+        """Log and count what they have done."""
+        self._budget.spend(self._uid, self.context.since_boot())
         self.context.log(syslog.LOG_NOTICE, audit.act(event))
 
 

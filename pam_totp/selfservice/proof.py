@@ -116,7 +116,7 @@ class Prover:
         state = self._context.store.look(who.account)
         until = max(state.codes.locked_until, state.own_codes.locked_until)
         if verdict in (Verdict.LOCKED, Verdict.LOCKED_SOURCE):
-            text = self._say(words.LOCKED, clock=clock_at(until))
+            text = self._say(words.LOCKED, clock=clock_at(until, self._context.now()))
             return Refusal(Verdict.LOCKED.value, text, until=until)
         return Refusal(verdict.value, self._text(verdict, Decision(verdict, state, Counter())))
 

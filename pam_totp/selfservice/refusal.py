@@ -17,7 +17,8 @@ class Refusal(PamTotpError):
     prove            send `prove`, then the same again
     not-asked        this proof is none here: hello says which is
     closed           the account is closed, or wants a new password first
-    unavailable      try again later
+    unavailable, too-often
+                     try again later
     not-enrolled     enroll first
     name, too-many, last, unknown-authenticator, bad-value
                      ask for something else

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from dataclasses import replace
@@ -443,6 +444,26 @@ def test_wrong_codes_lock_this_door(counter: Counter, world: World) -> None:
     assert world.check(phone.code(world.clock.now)) is Verdict.ACCEPTED
 
 
+def test_a_hundred_guesses_close_this_door(counter: Counter, world: World) -> None:
+    """After a hundred wrong codes no right one proves anything here for thirty days, which is
+    said with the date; the logins go on, and `unlock` ends it."""
+    phone = world.enroll()
+    for number, code in enumerate(phone.wrong(NOON, 100)):
+        world.clock.now += 900 if number % 5 == 0 else 1
+        assert counter.comes().refused("prove", code=code) == "wrong-code"
+    world.clock.now += 29 * 86_400
+    with pytest.raises(Refused) as refused:
+        counter.comes().asks("prove", code=phone.code(world.clock.now))
+    assert refused.value.kind == "locked"
+    world.clock.now -= 2 * 86_400
+    with pytest.raises(Refused, match=r"Locked until 2030-\d\d-\d\d \d\d:\d\d"):
+        counter.comes().asks("prove", code=phone.code(world.clock.now))
+    assert world.check(phone.code(world.clock.now)) is Verdict.ACCEPTED
+    administration.unlock(world.store, "alice", world.clock.now, "root")
+    world.clock.now += 30
+    counter.comes().asks("prove", code=phone.code(world.clock.now))
+
+
 def test_a_proof_ends(counter: Counter, world: World) -> None:
     """After five minutes another proof is wanted, whatever the clock of the machine says."""
     talk, _ = enroll(counter)
@@ -532,6 +553,41 @@ def test_a_place_where_codes_are_needed(counter: Counter, world: World) -> None:
     world.sets("mfa=off")
     world.sets("mfa=required", service="openvpn")
     enroll(counter)
+
+
+def test_an_invitation_that_is_wanted_meanwhile(counter: Counter, world: World) -> None:
+    """Where the policy comes to want an invitation after the draft, the password that was given
+    enrolls nobody any more."""
+    talk = counter.comes()
+    talk.asks("prove", password="correct horse")
+    key = talk.asks("draft", name="phone")["key"]
+    phone = Phone(base64.b32decode(key + "=" * (-len(key) % 8)))
+    world.sets("invitations=required")
+    assert talk.refused("confirm", code=phone.code(NOON)) == "prove"
+    assert world.store.look("alice").enrolled is None
+
+
+def test_changes_have_a_bound(counter: Counter, world: World) -> None:
+    """Nobody pushes other people's events out by changing their own account all the time: sixty
+    in an hour, however many connections there are, and other people are not affected."""
+    phone, bob = world.enroll(), world.enroll(BOB)
+    names = ["phone", "telephone"]
+    for number in range(60):
+        if number % 30 == 0:
+            talk = counter.comes()
+            world.clock.now += 60
+            talk.asks("prove", code=phone.code(world.clock.now))
+        talk.asks("rename", name=names[number % 2], new=names[1 - number % 2])
+    for request in ("recovery-codes", "remove", "rename", "resync"):
+        values = {"name": "phone", "new": "x", "codes": ["1", "2"]}
+        assert talk.refused(request, **values) == "too-often"
+    other = counter.comes(BOB.uid)
+    other.asks("prove", code=bob.code(world.clock.now))
+    other.asks("rename", name="phone", new="mine")
+    world.clock.now += 3_600
+    talk = counter.comes()
+    talk.asks("prove", code=phone.code(world.clock.now))
+    talk.asks("rename", name="phone", new="mine")
 
 
 def test_a_uid_without_a_name(counter: Counter) -> None:
