@@ -57,6 +57,11 @@ class Administrator:
         return replace(context.from_config(self.config()), member=nss.Memberships())
 
     @property
+    def is_usual(self) -> bool:
+        """Whether it is about this machine's own configuration."""
+        return self.path == config.DEFAULT_PATH
+
+    @property
     def name(self) -> str:
         """Who the records say it was: whoever called sudo, else who logged in."""
         called = os.environ.get("SUDO_USER") if os.geteuid() == 0 else None

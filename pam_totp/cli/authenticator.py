@@ -9,8 +9,10 @@ import click
 
 from pam_totp import administration, clock, resync
 from pam_totp.administration import AuthenticatorStatus
+from pam_totp.cli import oneself, oneself_upkeep
 from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.authenticator_change import remove, rename, replace
+from pam_totp.cli.oneself import whose_and
 from pam_totp.cli.terminal import Terminal, hint, local, plain, say, table, terminal
 
 _HEADERS: Final = ("Name", "Id", "Codes", "Created", "Last used", "Clock", "Set to")
@@ -23,17 +25,20 @@ def authenticator() -> None:
 
 
 @authenticator.command("list")
-@click.argument("user")
+@click.argument("user", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For scripts: print JSON.")
 @click.pass_obj
-def list_(administrator: Administrator, user: str, *, as_json: bool) -> None:
-    """Show the authenticators of USER.
+def list_(administrator: Administrator, user: str | None, *, as_json: bool) -> None:
+    """Show your authenticators, or those of USER.
 
     "Clock" is how far off the device's clock was when a code was refused for that alone, since
     the last accepted one; "Set to" is what `resync` has set. Of a token that counts (HOTP)
     there is the counter that is expected next instead. "not used yet" is one of which no code
     was ever right: its key can be shown again.
     """
+    if oneself.is_meant(administrator, user) or user is None:
+        oneself_upkeep.status(administrator, as_json=as_json)
+        return
     world = administrator.context()
     name = account(world, user)
     found = administration.authenticators(world.store, name)
@@ -52,17 +57,19 @@ for _command in (rename, remove, replace):
 
 
 @authenticator.command("resync", short_help="Set one to its device's clock or counter.")
-@click.argument("user")
-@click.argument("name")
+@whose_and("name")
 @click.pass_obj
-def resync_(administrator: Administrator, user: str, name: str) -> None:
-    """Set the authenticator NAME of USER to its device's clock or counter.
+def resync_(administrator: Administrator, user: str | None, name: str) -> None:
+    """Set the authenticator NAME, yours or that of USER, to its device's clock or counter.
 
     Asks for two codes, one right after the other, of within a day of now. For a device whose
     clock cannot be set, and for an account that logged in while this machine's clock was ahead:
     until then every right code counts as used. A token that counts (HOTP) is searched for among
     its next thousand codes, and never set back. Both codes are used up by it; locks stay.
     """
+    if oneself.is_meant(administrator, user) or user is None:
+        oneself_upkeep.resync(administrator, name)
+        return
     world = administrator.context()
     whose = account(world, user)
     # Before anybody waits for codes.

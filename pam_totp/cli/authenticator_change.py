@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from pam_totp import enrollment, upkeep
+from pam_totp.cli import oneself, oneself_upkeep
 from pam_totp.cli.administrator import Administrator, account, noted, unknown
 from pam_totp.cli.enrolling import Manner, OnStore, run
+from pam_totp.cli.oneself import whose_and
 from pam_totp.cli.papers import Papers, paper_options
 from pam_totp.cli.terminal import confirm, plain
 from pam_totp.cli.token_options import TokenKind, token_options
@@ -14,12 +16,13 @@ from pam_totp.resync import authenticator_of
 
 
 @click.command(short_help="Call one something else.")
-@click.argument("user")
-@click.argument("name")
-@click.argument("new")
+@whose_and("name", "new")
 @click.pass_obj
-def rename(administrator: Administrator, user: str, name: str, new: str) -> None:
-    """Call the authenticator NAME of USER something else."""
+def rename(administrator: Administrator, user: str | None, name: str, new: str) -> None:
+    """Call the authenticator NAME, yours or that of USER, something else."""
+    if oneself.is_meant(administrator, user) or user is None:
+        oneself_upkeep.rename(administrator, name, new)
+        return
     world = administrator.context()
     whose = account(world, user)
     event = upkeep.rename(world.store, whose, name, new, administrator.by(world))
@@ -28,15 +31,17 @@ def rename(administrator: Administrator, user: str, name: str, new: str) -> None
 
 
 @click.command(short_help="Remove one.")
-@click.argument("user")
-@click.argument("name")
+@whose_and("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def remove(administrator: Administrator, user: str, name: str, *, yes: bool) -> None:
-    """Remove the authenticator NAME of USER: its codes count no longer.
+def remove(administrator: Administrator, user: str | None, name: str, *, yes: bool) -> None:
+    """Remove the authenticator NAME, yours or that of USER: its codes count no longer.
 
     The only one cannot be removed: `replace` gives another one, `reset` starts over.
     """
+    if oneself.is_meant(administrator, user) or user is None:
+        oneself_upkeep.remove(administrator, name, yes=yes)
+        return
     world = administrator.context()
     whose = account(world, user)
     # Before anybody is asked.
@@ -52,8 +57,7 @@ def remove(administrator: Administrator, user: str, name: str, *, yes: bool) -> 
 
 
 @click.command(short_help="Put a new one in the place of one.")
-@click.argument("user")
-@click.argument("old", metavar="NAME")
+@whose_and("old")
 @click.option("--name", metavar="NEW", help="What to call the new one, if not as the old one.")
 @token_options
 @paper_options
@@ -63,7 +67,7 @@ def remove(administrator: Administrator, user: str, name: str, *, yes: bool) -> 
 @click.pass_obj
 def replace(  # noqa: PLR0913 -- one parameter for each option
     administrator: Administrator,
-    user: str,
+    user: str | None,
     old: str,
     *,
     name: str | None,
@@ -73,11 +77,17 @@ def replace(  # noqa: PLR0913 -- one parameter for each option
     no_confirm: bool,
     as_json: bool,
 ) -> None:
-    """Put a new authenticator in the place of NAME of USER.
+    """Put a new authenticator in the place of OLD, yours or that of USER.
 
     For a new phone. The new one is shown and proved by a code as `enroll` does it, and with
     that the old one is gone. The recovery codes stay.
     """
+    if oneself.is_meant(administrator, user) or user is None:
+        if no_confirm or as_json:
+            raise click.UsageError("--no-confirm and --json go with USER, for root")
+        draws = not no_qr
+        oneself.enroll(administrator, kind, papers, name=name, draws=draws, replaces=old)
+        return
     manner = Manner(draws=not no_qr, confirm=not no_confirm, json=as_json)
     world = administrator.context()
     person = world.lookup(user)

@@ -10,6 +10,7 @@ import click
 
 from pam_totp import enrollment, upkeep
 from pam_totp.account import Credentials, Person
+from pam_totp.cli import oneself
 from pam_totp.cli.administrator import Administrator, account, noted, unknown
 from pam_totp.cli.bulk import enroll_many, many_options
 from pam_totp.cli.bulk_run import Many
@@ -57,7 +58,10 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     again: bool,
     as_json: bool,
 ) -> None:
-    """Give USER, or each of many people, an authenticator.
+    """Give yourself, USER or each of many people an authenticator.
+
+    Without USER it is your own, and takes no root: the service asks for your password, or for a
+    code if you have one already.
 
     Shows its QR code, asks for the code that the app makes of it, and keeps it only if that is
     right. The first time it shows ten recovery codes, once.
@@ -70,6 +74,11 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     run again.
     """
     many = replace(many, sheets=papers.sheet if many else None, codes=papers.codes, json=as_json)
+    if not many and oneself.is_meant(administrator, user):
+        if no_confirm or again or as_json:
+            raise click.UsageError("--no-confirm, --show and --json go with USER, for root")
+        oneself.enroll(administrator, kind, papers, name=name, draws=not no_qr)
+        return
     many.check(user)
     if user is None:
         if papers.qr is not None or no_qr or again or kind.own_secret or kind.counter:

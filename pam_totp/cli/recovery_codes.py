@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pam_totp import administration, private_file, sheet, upkeep
+from pam_totp.cli import oneself, oneself_upkeep
 from pam_totp.cli.administrator import Administrator, account, noted
 from pam_totp.cli.enrolling import spoken
 from pam_totp.cli.enrollment_page import show_recovery_codes
@@ -18,8 +19,8 @@ from pam_totp.errors import UnknownAuthenticator
 from pam_totp.recovery import FEW
 
 
-@click.command("recovery-codes", short_help="Count USER's recovery codes, or make new ones.")
-@click.argument("user")
+@click.command("recovery-codes", short_help="Count recovery codes, or make new ones.")
+@click.argument("user", required=False)
 @click.option("--new", is_flag=True, help="Make ten new ones; all earlier ones become void.")
 @sheet_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -27,18 +28,21 @@ from pam_totp.recovery import FEW
 @click.pass_obj
 def recovery_codes(  # noqa: PLR0913 -- one parameter for each option
     administrator: Administrator,
-    user: str,
+    user: str | None,
     *,
     new: bool,
     sheet_file: Path | None,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Show how many recovery codes USER has left, or make new ones.
+    """Show how many recovery codes you, or USER, have left, or make new ones.
 
     Each is good for one login in the place of a code. They are shown when they are made, and
     never again.
     """
+    if oneself.is_meant(administrator, user) or user is None:
+        oneself_upkeep.recovery_codes(administrator, sheet_file, new=new, yes=yes, as_json=as_json)
+        return
     if new and as_json and not yes:
         raise click.UsageError("--new --json asks nothing and goes with --yes")
     if sheet_file and not new:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, get_args
@@ -11,6 +12,7 @@ import click
 
 from pam_totp import administration, people
 from pam_totp.administration import State, Status
+from pam_totp.cli import oneself, oneself_upkeep
 from pam_totp.cli.administrator import Administrator, account
 from pam_totp.cli.policy_change import group_by_nss
 from pam_totp.cli.status_view import as_json_object, show_all, show_one
@@ -47,7 +49,7 @@ def status(
     group: str | None,
     as_json: bool,
 ) -> None:
-    """Show who must, who has enrolled, who is locked out.
+    """Show who must, who has enrolled, who is locked out; to people, their own account.
 
     MFA is what the policy says wherever no rule for a service or network does. Without --state
     and --group these are all accounts that are enrolled, invited, locked or pending.
@@ -55,6 +57,10 @@ def status(
     In JSON `locked` is "no", "until" (until `locked_until`, after wrong codes) or
     "administrator" (until `unlock`).
     """
+    about_all = os.geteuid() == 0 or state is not None or group is not None
+    if not about_all and administrator.is_usual and oneself.is_meant(administrator, user):
+        oneself_upkeep.status(administrator, as_json=as_json)
+        return
     world = administrator.context()
     now = world.now()
     if user is not None:
