@@ -56,7 +56,7 @@ class Many:
 
     def check(self, user: str | None) -> None:
         """Raise UsageError unless it is said once who is meant, and at most once where to."""
-        if sum(given is not None for given in (user, self.file, self.group)) != 1:
+        if sum(given is not None for given in (user, self.file, self.group)) > 1:
             raise click.UsageError("one of USER, --from FILE and --group GROUP")
         if not self and (self.files is not None or self.yes):
             raise click.UsageError("--files and --yes go with --from and --group")

@@ -30,7 +30,7 @@ It was enrolled without a code: the first right one confirms it, and from then
 on nobody can see this again."""
 
 
-@click.command()
+@click.command(short_help="Give yourself, USER or many people an authenticator.")
 @click.argument("user", required=False)
 @click.option(
     "--name", metavar="NAME", help="What to call the authenticator; phone, or token for a token."
@@ -74,12 +74,12 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
     run again.
     """
     many = replace(many, sheets=papers.sheet if many else None, codes=papers.codes, json=as_json)
+    many.check(user)
     if not many and oneself.is_meant(administrator, user):
         if no_confirm or again or as_json:
             raise click.UsageError("--no-confirm, --show and --json go with USER, for root")
         oneself.enroll(administrator, kind, papers, name=name, draws=not no_qr)
         return
-    many.check(user)
     if user is None:
         if papers.qr is not None or no_qr or again or kind.own_secret or kind.counter:
             raise click.UsageError(

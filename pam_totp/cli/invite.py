@@ -86,6 +86,8 @@ def invite(  # noqa: PLR0913 -- one parameter for each option
     """
     many = replace(many, sheets=sheet_file if many else None, json=as_json)
     many.check(user)
+    if user is None and not many:
+        raise click.UsageError("one of USER, --from FILE and --group GROUP")
     if user is None:
         if withdraw:
             raise click.UsageError("--withdraw goes with USER")

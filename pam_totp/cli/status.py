@@ -30,7 +30,7 @@ _OWN: Final = "their own programs, after wrong codes"
 _LOOKED_AT: Final = 20  # events, of which one may say why somebody was refused
 
 
-@click.command()
+@click.command(short_help="Show who must, who has enrolled, who is locked out.")
 @click.argument("user", required=False)
 @click.option(
     "--state",

@@ -179,7 +179,7 @@ def test_tokens_need_no_page(host: Host, people: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "one of USER, --from FILE and --group GROUP"),
+        ((), "--files and --yes go with --from and --group"),
         (("daemon", "--group", "daemon"), "one of USER, --from FILE and --group GROUP"),
         (("--from", "x", "--group", "daemon"), "one of USER, --from FILE and --group GROUP"),
         (("daemon", "--files", "x"), "--files and --yes go with --from and --group"),

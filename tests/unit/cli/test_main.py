@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 COMMANDS = [
     ("setup", "--yes", "--ignore-clock"),
     ("enroll", "o'brien"),
-    ("status",),
+    ("status", "daemon"),
+    ("status", "--state", "pending"),
     ("lock", "daemon"),
     ("unlock", "daemon"),
     ("reset", "daemon"),
@@ -99,10 +100,9 @@ def test_one_is_administrator_of_ones_own(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_command_line_that_is_none(host: Host) -> None:
     """Usage errors end with 2 and name the help that answers them."""
-    done = host.run("enroll")
+    done = host.run("lock")
     assert (done.code, done.out) == (2, "")
-    missing = "one of USER, --from FILE and --group GROUP"
-    assert done.err == f"pam-totp: {missing}\nhint: pam-totp enroll --help\n"
+    assert done.err == "pam-totp: Missing argument 'USER'.\nhint: pam-totp lock --help\n"
     assert host.run("no-such-command").code == 2
 
 
