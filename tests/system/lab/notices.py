@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.system.lab.journal import Journal
-from tests.system.lab.product import CONFIGURATION, DATA
+from tests.system.lab.product import CONFIGURATION, DATA, configure
 from tests.system.lab.wait import DEADLINE
 
 PROGRAM: Final = "/usr/libexec/pam-totp/pam-totp-notify"
@@ -60,8 +60,8 @@ def configured(**options: str) -> Iterator[None]:
     """Set options of the configuration for as long as the block runs; what the events say so
     far is told to nobody."""
     before = CONFIGURATION.read_text()
-    lines = (f"{name.replace('_', '-')}: {value}\n" for name, value in options.items())
-    CONFIGURATION.write_text(before + "".join(lines))
+    for name, value in options.items():
+        configure(name.replace("_", "-"), value)
     (DATA / "notices").unlink(missing_ok=True)
     try:
         yield
