@@ -5,11 +5,10 @@ What a phone's camera sees is read off the screen by zbar, and oathtool is the p
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,10 +17,19 @@ from typing import Final
 import pytest
 
 from tests.system.lab import become, openvpn, page
+from tests.system.lab.doors import (
+    Door,
+    Size,
+    at_the_console,
+    by_ssh,
+    events,
+    has_a_shell,
+    left_nothing,
+)
 from tests.system.lab.journal import Journal
 from tests.system.lab.page import ENGLISH, GERMAN
 from tests.system.lab.person import Person
-from tests.system.lab.product import DATA, Service, configure, pam_totp, policy
+from tests.system.lab.product import Service, configure, pam_totp, policy
 from tests.system.lab.scan import Ground
 from tests.system.lab.screen import LARGE, PLAIN, SMALL, UNICODE, Screen
 from tests.system.lab.ssh import INSIDE, Sshd, is_refused, stack_with
@@ -44,33 +52,6 @@ def sshd(world: None) -> Iterator[Sshd]:
     """Debian's sshd with our line in its stack and our drop-in."""
     with Sshd() as sshd:
         yield sshd
-
-
-Size = tuple[int, int]
-Door = Callable[[Person, Size, dict[str, str]], Screen]
-
-
-def by_ssh(
-    sshd: Sshd,
-    person: Person,
-    size: Size,
-    environment: dict[str, str],
-    host: str = "127.0.0.1",
-) -> Screen:
-    """Give the password to the ssh client."""
-    command = sshd.command(person.name)
-    command[-1] = f"{person.name}@{host}"
-    screen = Screen(size, command, environment)
-    screen.answer("Password:", person.password, hidden=True)
-    return screen
-
-
-def at_the_console(person: Person, size: Size, environment: dict[str, str]) -> Screen:
-    """Give name and password to the console's login."""
-    screen = become.console(size, environment)
-    screen.answer("login:", person.name)
-    screen.answer("Password:", person.password, hidden=True)
-    return screen
 
 
 @pytest.fixture(params=["ssh", "login"])
@@ -109,31 +90,11 @@ def german(service: Service) -> Iterator[None]:
     service.restart()
 
 
-def has_a_shell(screen: Screen) -> None:
-    """The person is inside, and leaves."""
-    screen.run(f"echo {INSIDE}; exit")
-    assert screen.ends() == 0, screen.text()
-    assert f"\n{INSIDE}\n" in screen.transcript()
-
-
 def logs_in(door: Door, person: Person, code: str) -> None:
     """Password and code let in."""
     with door(person, SMALL, UNICODE) as screen:
         screen.answer(CODE, code)
         has_a_shell(screen)
-
-
-def left_nothing(person: Person) -> bool:
-    """Whether the store has nothing of a person but events."""
-    status = person.status()
-    files = [file.name for file in (DATA / "secrets").iterdir() if person.name in file.name]
-    return not (status["enrolled"] or status["authenticators"] or status["failures"] or files)
-
-
-def events(person: Person) -> list[tuple[str, str]]:
-    """Return what has happened to a person's account, each with its detail."""
-    lines = pam_totp("events", person.name, "--json").splitlines()
-    return [(event["what"], event["detail"]) for event in map(json.loads, lines)]
 
 
 def begins_again(door: Door, person: Person) -> None:
