@@ -79,6 +79,8 @@ class Patient:
         keyfile.create(self.key)
         founding.create(self.data)
         shutil.copytree(REPOSITORY / "etc/pam.d", self.root / "etc/pam.d")
+        self.file("/etc/pam.d/common-auth", "auth required pam_unix.so\n")
+        self.file("/etc/pam.d/common-account", "account required pam_unix.so\n")
         self.file("/etc/pam.d/sshd", "@include pam-totp\n")
         self.file("/usr/sbin/sshd", "")
         self.file("/usr/lib/x86_64-linux-gnu/security/pam_totp.so", "")
