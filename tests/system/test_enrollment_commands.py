@@ -12,11 +12,12 @@ from typing import Final
 import pytest
 
 from tests.system.lab import page
+from tests.system.lab.camera import read
 from tests.system.lab.page import recovery_codes_on
 from tests.system.lab.person import Person
 from tests.system.lab.phone import OathPhone
 from tests.system.lab.product import COMMAND, ask_pam_totp, pam_totp, policy
-from tests.system.lab.scan import read, scan_only
+from tests.system.lab.scan import scan_only
 from tests.system.lab.screen import SMALL, UNICODE, Screen
 from tests.system.lab.ssh import Sshd, is_in, is_refused
 from tests.system.lab.token import OathToken
@@ -74,7 +75,8 @@ def test_from_a_file(newcomer: Person, sshd: Sshd, tmp_path: Path) -> None:
     drawn = tmp_path / "code.png"
     with at_screen("enroll", newcomer.name, "--qr", str(drawn), "--no-qr") as screen:
         screen.wait_for_prompt(page.ENGLISH.ask)
-        phone = OathPhone.scanned(read(drawn))
+        (uri,) = read([drawn])
+        phone = OathPhone.scanned(uri)
         screen.answer(page.ENGLISH.ask, phone.fresh_code())
         assert screen.ends() == 0, screen.text()
         codes = recovery_codes_on(screen)

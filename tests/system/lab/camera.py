@@ -16,10 +16,12 @@ _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 _HALVES: Final = {"█": (1, 1), "▀": (1, 0), "▄": (0, 1), " ": (0, 0)}
 
 
-def read(pictures: Sequence[Path]) -> list[str]:
+def read(pictures: Sequence[Path], *, inverted: bool = False) -> list[str]:
     """Return what stands in the QR codes of these pictures, in order; one without any gives
-    nothing, and is no error."""
-    options = ("--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable")
+    nothing, and is no error.  Only where they are `inverted` are codes looked for that are light
+    on dark."""
+    options = ["--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable"]
+    options += ["-Stest-inverted"] if inverted else []
     done = _run("zbarimg", *options, *map(str, pictures), good=(0, _ONE_WITHOUT))
     return done.stdout.splitlines()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-import subprocess
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from tests.system.lab import camera
 from tests.system.lab.screen import Screen
-from tests.system.lab.wait import DEADLINE
 
 # What a screen's own colours are: light characters on a dark ground, or the other way round.
 Ground: TypeAlias = Literal["dark", "light"]
@@ -203,22 +202,6 @@ def _read(picture: bytes, *, inverted: bool) -> str:
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
         file.write(picture)
         file.flush()
-        return read(Path(file.name), inverted=inverted)
-
-
-def read(picture: Path, *, inverted: bool = False) -> str:
-    """Return what zbar reads in a file with one QR code; only where it is `inverted` does zbar
-    look for one that is light on dark."""
-    options = ["--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable"]
-    options += ["-Stest-inverted"] if inverted else []
-    done = subprocess.run(
-        ["zbarimg", *options, picture],
-        check=False,
-        text=True,
-        encoding="utf-8",
-        capture_output=True,
-        timeout=DEADLINE,
-    )
-    assert done.returncode == 0, f"zbar reads nothing in {picture}: {done.stderr}"
-    (found,) = done.stdout.splitlines()
-    return found
+        found = camera.read([Path(file.name)], inverted=inverted)
+    assert len(found) == 1, f"zbar reads {found}"
+    return found[0]
