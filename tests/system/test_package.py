@@ -90,6 +90,7 @@ def test_module_is_where_libpam_looks() -> None:
     [
         "/usr/bin/pam-totp",
         "/usr/sbin/pam-totpd",
+        "/usr/libexec/pam-totp/check-password",
         "/usr/libexec/pam-totp/oneshot",
         "/usr/libexec/pam-totp/pam-totp-notify",
     ],
