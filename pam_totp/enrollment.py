@@ -21,6 +21,7 @@ from pam_totp.answer import Answer, parse
 from pam_totp.decide import Subject
 from pam_totp.errors import EnrollmentError, InvitationGone
 from pam_totp.event import NOWHERE, Event, Origin
+from pam_totp.matching import LOOK_AHEAD
 from pam_totp.otp import COUNTERS, Parameters
 from pam_totp.policy.keys import BY_NAME
 from pam_totp.secret import Secret
@@ -93,11 +94,13 @@ def draft(  # noqa: PLR0913 -- whose, what, when, and what bounds it
     return drafted
 
 
-def proves(drafted: Draft, typed: str, now: float, window: int = 1) -> int | None:
+def proves(
+    drafted: Draft, typed: str, now: float, window: int = 1, look_ahead: int = LOOK_AHEAD
+) -> int | None:
     """Return the step whose code was typed, or None if it is none of the current ones: those
-    around `now`, or of an HOTP token those from its counter on."""
+    around `now`, or of an HOTP token `look_ahead` of them from its counter on."""
     answer, started = parse(typed) or Answer(""), _started(NOBODY, drafted, None)
-    found = matching.match(answer, _alone(drafted), started, now, window)
+    found = matching.match(answer, _alone(drafted), started, now, window, look_ahead)
     fresh = (step for one, step in found.steps if step > started.of(one).last_step)
     return max(fresh, default=None)
 

@@ -21,7 +21,7 @@ from pam_totp.event import Origin
 from pam_totp.ledger import Ledger
 from pam_totp.speech import Speech
 from pam_totp.verdict import Verdict
-from pam_totp.who import CANNOT_SHOW, Who, find_out
+from pam_totp.who import CANNOT_SHOW, UNANSWERED, Who, find_out
 from pam_totp.words import enrollment as words
 
 _ABANDONED: Final = "the enrollment was abandoned"
@@ -159,7 +159,8 @@ class LoginEnrollment:
     def _hand_out(self, codes: tuple[str, ...]) -> None:
         """Show the recovery codes until the person says to have them, or is gone."""
         head = f"{self._say(words.ENROLLED)}\n\n{self._say(words.RECOVERY_CODES)}\n"
-        text = f"{head}\n{recovery.in_columns(codes)}\n\n{self._say(words.ASK_KEPT)}"
+        foot = f"{self._say(words.NEW_ONES)}\n\n{self._say(words.ASK_KEPT)}"
+        text = f"{head}\n{recovery.in_columns(codes)}\n\n{foot}"
         for _ in range(enrollment.TRIES):
             answer = self._talk.ask(text)
             if answer is None or answer.strip().lower() in _YES:
@@ -171,7 +172,9 @@ class LoginEnrollment:
         some answer each with the user's name."""
         typed = self._talk.ask(prompt)
         if typed is None or typed in (self._who.typed, self._who.account):
-            raise _GivenUp(_ABANDONED if self._answered else CANNOT_SHOW)
+            if self._answered:
+                raise _GivenUp(_ABANDONED)
+            raise _GivenUp(CANNOT_SHOW if typed else UNANSWERED)
         self._answered += 1
         if self._context.since_boot() - self._begun > _LONGEST:
             raise _GivenUp(_ABANDONED)

@@ -80,6 +80,12 @@ def is_language(text: str) -> bool:
     return len(text) <= _LONGEST and _LANGUAGE.fullmatch(text) is not None
 
 
+def languages() -> list[str]:
+    """Return the languages in which everything can be said here, by name."""
+    found = (path.parts[-3] for path in _directory[0].glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    return sorted({"en", *found})
+
+
 def read_from(directory: Path) -> None:
     """Take the catalogs of this directory, DIRECTORY until now, from here on."""
     _directory[:] = [directory]

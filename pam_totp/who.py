@@ -25,6 +25,7 @@ ROOT: Final = 0
 CANNOT_SHOW: Final = (
     "this application cannot show a QR code: enroll over SSH, at the console, or by pam-totp enroll"
 )
+UNANSWERED: Final = f"the person left at the first question, or {CANNOT_SHOW}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ class OnStore:
     def confirm(self, code: str) -> Kept | Wrong:
         """Keep it if that is its code."""
         now = self._world.now()
-        step = enrollment.proves(self._draft, code, now, WINDOW)
+        ahead = self._world.anywhere(self._draft.person.name).look_ahead
+        step = enrollment.proves(self._draft, code, now, WINDOW, ahead)
         if step is not None:
             return self.keep(step)
         self._tries -= 1

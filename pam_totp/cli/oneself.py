@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 
 from pam_totp import authenticator as authenticators
-from pam_totp import config, invitation
+from pam_totp import clock, config, invitation
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.enrollment_page import Drafted, Kept, Page, Wrong
 from pam_totp.cli.papers import Papers
@@ -24,10 +24,11 @@ from pam_totp.cli.terminal import Terminal, plain, terminal
 from pam_totp.cli.token_options import TokenKind
 from pam_totp.enrollment import TRIES
 from pam_totp.errors import ConfigError, EnrollmentError
+from pam_totp.outward import clock_at
 from pam_totp.selfservice.client import Account, Client, Refused, Shown
 from pam_totp.speech import Speech, language_of, speech
 from pam_totp.verdict import Verdict
-from pam_totp.words import console, enrollment
+from pam_totp.words import console, enrollment, login, selfservice
 
 Command = Callable[..., None]
 _AGAIN: Final = frozenset(
@@ -67,10 +68,27 @@ class Oneself:
         self.account: Account = client.hello(language)
         self.say: Speech = speech(language)
 
+    def must_have_enrolled(self, enroll: str) -> None:
+        """Raise EnrollmentError where there is nothing yet to change; `enroll` is how there is."""
+        if not self.account.enrolled:
+            raise EnrollmentError(self.say(selfservice.NOT_ENROLLED), hint=enroll)
+
+    def locked(self) -> str:
+        """Return until when the account is locked, in words, "" where it is not."""
+        account = self.account
+        if account.locked_until is not None:
+            return self.say(console.LOCKED_UNTIL, clock=clock_at(account.locked_until, clock.now()))
+        if account.locked == "administrator":
+            return self.say(login.LOCKED_BY_ADMINISTRATOR)
+        return ""
+
     def prove(self, person: Terminal) -> None:
         """Let the person prove who it is, as the service wants it.  Raises Refused."""
         if not self.account.self_enrollment:
             raise EnrollmentError(self.account.why_not)
+        locked = self.locked()
+        if locked:
+            raise EnrollmentError(locked)
         either = self.account.proves == (("password",), ("invitation",))
         if either:
             self._until_right(person, "password", console.ASK_PASSWORD_OR_INVITATION)
@@ -153,6 +171,8 @@ def enroll(  # noqa: PLR0913 -- what is enrolled, and how it is shown
     if papers.codes:
         raise click.UsageError("--recovery-codes is for administrators: yours are shown")
     with conversation(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
+        if replaces:
+            oneself.must_have_enrolled(administrator.command("enroll"))
         called = name or replaces or _free_name(administrator, oneself, kind.usual_name)
         oneself.prove(person)
         wanted = kind.wanted(_AT_A_TERMINAL)
@@ -163,7 +183,9 @@ def enroll(  # noqa: PLR0913 -- what is enrolled, and how it is shown
         under_way = OverSocket(oneself.client, shown)
         page = Page(under_way.drafted, oneself.say, draws=draws)
         with papers.written(under_way.drafted, (), oneself.say, under_way.kept):
-            page.enroll(person, under_way, administrator.again())
+            kept = page.enroll(person, under_way, administrator.again())
+        if kept.recovery_codes:
+            person.show(f"{oneself.say(enrollment.NEW_ONES)}\n")
         done = console.REPLACED if replaces else console.ADDED
         person.show(oneself.say(done, name=plain(called), old=plain(replaces)))
 
@@ -178,7 +200,9 @@ def _free_name(administrator: Administrator, oneself: Oneself, usual: str) -> st
     replace = administrator.command("authenticator", "replace", usual)
     raise EnrollmentError(
         oneself.say(console.TAKEN, name=usual),
-        hint=f"{administrator.again('--name', free)}, {replace}",
+        hint=oneself.say(
+            console.MORE_OR_INSTEAD, more=administrator.again("--name", free), instead=replace
+        ),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from pam_totp.cli.papers import document, name_paper
 from pam_totp.cli.terminal import confirm, local, plain, say, terminal
 from pam_totp.recovery import FEW
 from pam_totp.selfservice.client import Device
-from pam_totp.words import console, login
+from pam_totp.words import console
 
 _AT_A_TERMINAL: Final = "run it at a terminal, for instance by ssh -t"
 
@@ -62,7 +63,7 @@ def remove(administrator: Administrator, name: str, *, yes: bool) -> None:
 
 def resync(administrator: Administrator, name: str) -> None:
     """Tell the service what an authenticator's clock or counter shows, by two codes in a row."""
-    with conversation(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
+    with _enrolled(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
         oneself.prove(person)
         first = ask_again(person, oneself.say)
         person.show(oneself.say(console.NEXT_CODE))
@@ -82,7 +83,7 @@ def recovery_codes(
     if not new:
         _count(administrator, as_json=as_json)
         return
-    with conversation(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
+    with _enrolled(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
         left = oneself.account.recovery_codes
         question = oneself.say(console.NEW_CODES, number=left)
         confirm(question, yes=yes, instead=administrator.again("--yes"))
@@ -105,16 +106,25 @@ def _count(administrator: Administrator, *, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"account": oneself.account.account, "left": left}))
             return
+        oneself.must_have_enrolled(administrator.command("enroll"))
         click.echo(oneself.say(console.CODES_LEFT, number=left))
-        if oneself.account.enrolled and left <= FEW:
+        if left <= FEW:
             say(oneself.say(console.FEW_CODES))
 
 
 def _changed(administrator: Administrator, change: Callable[[Oneself], str]) -> str:
     """Change something once the person has proved who it is."""
-    with conversation(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
+    with _enrolled(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
         oneself.prove(person)
         return change(oneself)
+
+
+@contextmanager
+def _enrolled(administrator: Administrator) -> Iterator[Oneself]:
+    """Talk about an account that has something to change.  Raises EnrollmentError."""
+    with conversation(administrator) as oneself:
+        oneself.must_have_enrolled(administrator.command("enroll"))
+        yield oneself
 
 
 def _lines(oneself: Oneself) -> list[str]:
@@ -125,11 +135,7 @@ def _lines(oneself: Oneself) -> list[str]:
         lines.append(say_(console.CODES_LEFT, number=account.recovery_codes))
     else:
         lines.append(say_(console.NOTHING))
-    if account.locked_until is not None:
-        until = f"{local(account.locked_until):%Y-%m-%d %H:%M}"
-        lines.append(say_(console.LOCKED_UNTIL, clock=until))
-    elif account.locked == "administrator":
-        lines.append(say_(login.LOCKED_BY_ADMINISTRATOR))
+    lines += filter(None, [oneself.locked()])
     if not account.self_enrollment:
         lines.append(account.why_not)
     return lines

@@ -10,6 +10,7 @@ from pam_totp import config
 from pam_totp.doctor.finding import Check, Finding, error, warning
 from pam_totp.doctor.machine import Machine
 from pam_totp.errors import ConfigError
+from pam_totp.speech import languages
 
 _BRIDGE_LOOKS_IN: Final = Path("/run/pam-totp")  # native/pam_totp.c
 
@@ -44,8 +45,18 @@ def _key_apart(machine: Machine) -> Iterator[Finding]:
         )
 
 
+def _language(machine: Machine) -> Iterator[Finding]:
+    wanted, there = machine.config.language, languages()
+    if wanted.partition("_")[0].partition(".")[0] not in {one.partition("_")[0] for one in there}:
+        yield warning(
+            f"there is no translation for the language {wanted}: people are spoken to in English",
+            f"{machine.configuration}: language: one of {', '.join(there)}",
+        )
+
+
 CHECKS: Final = (
     Check("config", "the configuration can be read", _readable),
     Check("runtime-place", "the service's socket is where pam_totp.so looks", _runtime_place),
+    Check("language", "people can be spoken to in the host's language", _language),
     Check("key-apart", "the key lies apart from the data", _key_apart),
 )

@@ -85,7 +85,7 @@ class Enrolling:
         if first and invitation.wanted(who.state, who.ruled.invitations) and not shown.draft.word:
             self._shown = None
             raise self._present.unproved(who)
-        step = enrollment.proves(shown.draft, code, now, WINDOW)
+        step = enrollment.proves(shown.draft, code, now, WINDOW, who.ruled.look_ahead)
         if step is None:
             raise self._wrong(shown, enrollment.drift(shown.draft, code, now))
         self._shown = None

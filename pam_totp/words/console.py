@@ -43,6 +43,7 @@ ASK_PASSWORD_OR_INVITATION: Final = N_("Your password, or your invitation (in-..
 ASK_INVITATION: Final = N_("Your invitation (in-...): ")
 ASK_PROOF: Final = N_("A code of your app, or a recovery code: ")
 TAKEN: Final = N_("You have an authenticator called {name}: add one more, or replace it")
+MORE_OR_INSTEAD: Final = N_("for one more: {more}; in its place: {instead}")
 ADDED: Final = N_("{name} is set up.")
 REPLACED: Final = N_("{name} is set up, in the place of {old}.")
 REMOVE: Final = N_("Remove {name}? Its codes count no longer then.")

@@ -20,7 +20,7 @@ SCAN: Final = N_("Scan this with the app, or type the key into it:")
 TYPE_THE_KEY: Final = N_("Type this key into the app (choose: time-based):")
 KEY: Final = N_("Key: {key}  Account: {account}")
 KEY_AND_ISSUER: Final = N_("    Key:     {key}\n    Account: {account}\n    Issuer:  {issuer}")
-ASK_UNDER_PICTURE: Final = N_("(Enter alone: other colours.) Code that the app shows: ")
+ASK_UNDER_PICTURE: Final = N_("(Enter alone swaps light and dark.) Code that the app shows: ")
 ASK: Final = N_("Code that the app shows: ")
 
 WRONG: Final = N_("Wrong.\nType what the app shows now. If it stays wrong, compare the clocks.")
@@ -51,5 +51,6 @@ RECOVERY_CODES: Final = N_(
     "Recovery codes, each good for one login without the phone.\n"
     "They are shown only now: write them down, or put them where you keep passwords."
 )
+NEW_ONES: Final = N_("For new ones, at any time: pam-totp recovery-codes --new")
 ASK_KEPT: Final = N_("When you have them, type yes: ")
 FEW_LEFT: Final = N_("Recovery codes left: {number}. For new ones: pam-totp recovery-codes --new")

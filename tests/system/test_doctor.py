@@ -174,6 +174,12 @@ CASES: Final = [
         beside=("warning service",),
     ),
     Case(
+        "warning language",
+        after(CONFIG, "language: tlh"),
+        "language: one of de, en",
+        beside=("warning service-current",),
+    ),
+    Case(
         "warning key-apart",
         f"cp -a {KEY} {DATA}/seal.key; {after(CONFIG, f'key-file: {DATA}/seal.key')}",
         f"mv {DATA}/seal.key {KEY}",

@@ -18,6 +18,7 @@ from tests.system.lab import host, ssh, stacks
 from tests.system.lab.host import AUTH_ERR, SUCCESS
 from tests.system.lab.journal import AUTHPRIV, Journal, Line
 from tests.system.lab.person import Person
+from tests.system.lab.product import policy
 from tests.system.lab.ssh import Sshd
 from tests.system.lab.wait import DEADLINE, wait_for
 
@@ -85,9 +86,9 @@ def log_in(account: str, rhost: str, password: str, code: str | None, *more: str
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_counted(person: Person, journal: Journal, form: str) -> None:
-    """Wrong passwords, wrong codes, names that nobody has and tries from an address that is
-    locked count, each for the address that it came from."""
+def test_counted(newcomer: Person, person: Person, journal: Journal, form: str) -> None:
+    """Wrong passwords, wrong codes, wrong invitations, names that nobody has and tries from an
+    address that is locked count, each for the address that it came from."""
     log_in(person.name, "192.0.2.1", WRONG, person.wrong_code())
     log_in(person.name, "2001:db8::1", person.password, person.wrong_code())
     log_in("nobody-has-this", "192.0.2.2", WRONG, None)
@@ -97,9 +98,16 @@ def test_counted(person: Person, journal: Journal, form: str) -> None:
     anyone = stacks.with_password_module("pam-totp", "pam_permit.so")
     with stacks.installed("lab-anyone", anyone) as service:
         assert host.login(service, "nobody-has-this", "--rhost=::ffff:192.0.2.4").result == AUTH_ERR
-    found = {line.fields["verdict"] for line in verdicts(journal, person.name, "nobody-has-this")}
-    assert found == {"wrong-password", "wrong-code", "locked-address", "unknown-account"}
+    with policy("mfa=required", "unenrolled=enroll", "invitations=required"):
+        asked = (f"Password: ={newcomer.password}", "You have no code=in-22222-22222-2222a")
+        options = ("--rhost=192.0.2.5", *(f"--answer={answer}" for answer in asked))
+        assert host.login(STACK, newcomer.name, *options).result == AUTH_ERR
+    people = (person.name, newcomer.name, "nobody-has-this")
+    found = {line.fields["verdict"] for line in verdicts(journal, *people)}
+    wrong = {"wrong-password", "wrong-code", "wrong-invitation"}
+    assert found == {*wrong, "locked-address", "unknown-account"}
     expected = ["192.0.2.1", "2001:db8::1", "192.0.2.2", *["192.0.2.3"] * 6, "192.0.2.4"]
+    expected.append("192.0.2.5")
     assert counted(journal.lines, FORMS[form]) == expected
 
 

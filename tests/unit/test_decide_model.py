@@ -77,6 +77,7 @@ class Decisions(RuleBasedStateMachine):
         self.store = hosts[-1].store
         self.model = Model(drawn)
         self.now = int(NOON)
+        self.enrollments = itertools.count()
         self.said: list[str] = []  # all that was ever typed as a code
         self.accepted: set[tuple[bytes | str, int]] = set()
         self.before = AccountState()
@@ -216,7 +217,7 @@ class Decisions(RuleBasedStateMachine):
     @rule()
     def enroll(self) -> None:
         """The account enrolls, with secrets that nobody had before."""
-        number = next(numbers)
+        number = next(self.enrollments)  # of this history: one told again is the same
         secrets = [f"{letter}{number:019}".encode() for letter in "ab"]
         word = f"{number:05}".translate(NO_ZERO)
         self.recovery = [f"rc-{a * 5}-{word}-aaaa{a}" for a in "abcd"]

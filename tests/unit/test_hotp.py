@@ -254,6 +254,8 @@ def test_what_proves_a_token(world: World, counter: int) -> None:
         found = enrollment.proves(drafted, token.code(counter + beside), NOON)
         assert found == counter + beside
     assert enrollment.proves(drafted, token.code(counter + LOOK_AHEAD), NOON) is None
+    wider = LOOK_AHEAD + 1
+    assert enrollment.proves(drafted, token.code(counter + LOOK_AHEAD), NOON, look_ahead=wider)
     for before in range(max(0, counter - 12), counter):
         assert enrollment.proves(drafted, token.code(before), NOON) is None
     assert enrollment.drift(drafted, token.code(counter + LOOK_AHEAD), NOON) is None
