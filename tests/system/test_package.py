@@ -114,7 +114,7 @@ def alone(_service: Service) -> Iterator[None]:
     afterwards."""
     _service.stop()
     ssh.turn_off_for_ssh()
-    Path("/root/kept").mkdir(exist_ok=True)
+    Path("/root/put-aside").mkdir(exist_ok=True)
     kept = [CONFIGURATION.parent, DATA, *stacks_of_other_tests()]
     for place in kept:
         place.rename(aside(place))
@@ -134,7 +134,7 @@ def stacks_of_other_tests() -> list[Path]:
 
 def aside(path: Path) -> Path:
     """Return where something is kept meanwhile."""
-    return Path("/root/kept") / str(path).replace("/", "-")
+    return Path("/root/put-aside") / str(path).replace("/", "-")
 
 
 @pytest.mark.usefixtures("alone")

@@ -33,13 +33,14 @@ def test_key_beside_the_data(patient: Patient) -> None:
     assert patient.only("configuration", "files", "store").check == "key-apart"
 
 
+@pytest.mark.usefixtures("catalogs")
 def test_a_language_without_a_translation(patient: Patient) -> None:
     """A language that nothing can be said in is a warning, which names those that there are."""
     with patient.yaml.open("a") as yaml:
         yaml.write("language: tlh\n")
     finding = patient.only("configuration")
     assert (finding.check, finding.level) == ("language", "warning")
-    assert finding.do == f"{patient.yaml}: language: one of en"
+    assert finding.do == f"{patient.yaml}: language: one of de, en"
 
 
 def test_runtime_elsewhere(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
