@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,8 +63,8 @@ def booted() -> Iterator[Machine]:
     subprocess.run(["mount", "--rbind", "/", _ROOT], check=True)
     subprocess.run(["mount", "--make-rprivate", _ROOT], check=True)
     subprocess.run(["mount", "-t", "cgroup2", "none", _GROUPS], check=True)
-    group = _GROUPS / f"pam-totp-lab-{os.getpid()}"
-    group.mkdir()
+    # Control groups are the whole machine's, process ids in the lab are not.
+    group = Path(tempfile.mkdtemp(prefix="pam-totp-lab-", dir=_GROUPS))
     process = subprocess.Popen(
         ["unshare", "-m", "-p", "-f", "-C", "-u", "-i", "/bin/sh", "-c", _BOOT],
         stdin=subprocess.DEVNULL,
