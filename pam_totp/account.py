@@ -120,6 +120,12 @@ class AccountState:
     trusted: Mapping[str, float] = field(default_factory=dict)
     invitation: Invitation | None = None
     only_invited: bool = False
+    disabled: AdministratorLock | None = None  # for every service; `unlock` leaves it
+
+    @property
+    def barred(self) -> AdministratorLock | None:
+        """What refuses the account until an administrator acts, if anything."""
+        return self.disabled or self.lock
 
     @property
     def last_used(self) -> int | None:

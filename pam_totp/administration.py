@@ -32,7 +32,7 @@ from pam_totp.store.protocol import Store
 _BEYOND: Final = 1_000_000_000  # counters: one a second for thirty years
 
 Locked = Literal["no", "until", "administrator"]
-State = Literal["locked", "pending", "off", "enrolled", "open"]
+State = Literal["disabled", "locked", "pending", "off", "enrolled", "open"]
 """`pending` must enroll; `off` is never asked for a code; `open` may enroll and has not."""
 
 
@@ -70,6 +70,7 @@ class Status:
     invitation_wanted: bool = False
     refused: Event | None = None
     gone: bool = False
+    disabled: bool = False
 
     @property
     def pending(self) -> bool:
@@ -81,7 +82,8 @@ class Status:
     def states(self) -> list[State]:
         """Every state that applies, the one that matters most first."""
         found: list[tuple[State, bool]] = [
-            ("locked", self.locked != "no"),
+            ("disabled", self.disabled),
+            ("locked", self.locked != "no" and not self.disabled),
             ("pending", self.pending),
             ("off", self.mfa is Mfa.OFF),
             ("enrolled", self.enrolled),
@@ -96,15 +98,17 @@ def status(store: Store, account: str, now: float, limits: Limits) -> Status:
         credentials = store.credentials(account)
     except StoreDamaged as error:
         credentials, damage = None, str(error)
-    held = state.lock is None and state.codes.locked(now)
+    barred = state.barred
+    held = barred is None and state.codes.locked(now)
     known = credentials.authenticators if credentials else ()
     each = [(one, state.of(one)) for one in known]
     return Status(
         account=account,
         enrolled=state.enrolled is not None,
-        locked="administrator" if state.lock else "until" if held else "no",
+        locked="administrator" if barred else "until" if held else "no",
+        disabled=state.disabled is not None,
         locked_until=state.codes.locked_until if held else None,
-        reason=state.lock.reason if state.lock else "",
+        reason=barred.reason if barred else "",
         failures=len(state.codes.recent(now, limits)),
         authenticators=tuple(one.name for one in known),
         recovery_codes=_unspent(credentials, state),

@@ -148,8 +148,9 @@ def invited(attempt: Attempt, subject: Subject, rules: Rules) -> Decision:
 
 def standing(attempt: Attempt, subject: Subject) -> Verdict | None:
     """Return the lock that refuses this attempt whatever else is right, if any."""
-    if subject.state.lock is not None:
-        return Verdict.LOCKED_BY_ADMINISTRATOR
+    barred = barring(subject.state)
+    if barred is not None:
+        return barred
     if _held(subject.state, attempt):
         return Verdict.LOCKED
     return Verdict.LOCKED_SOURCE if subject.source.locked(attempt.now) else None
@@ -180,9 +181,14 @@ def wrong_password(attempt: Attempt, subject: Subject, rules: Rules) -> Decision
 
 def locked(state: AccountState, now: float) -> Verdict | None:
     """Return the lock that the account is under for every root host, if any."""
-    if state.lock is not None:
-        return Verdict.LOCKED_BY_ADMINISTRATOR
-    return Verdict.LOCKED if state.codes.locked(now) else None
+    return barring(state) or (Verdict.LOCKED if state.codes.locked(now) else None)
+
+
+def barring(state: AccountState) -> Verdict | None:
+    """Return what refuses the account until an administrator acts, if anything."""
+    if state.disabled is not None:
+        return Verdict.DISABLED
+    return None if state.lock is None else Verdict.LOCKED_BY_ADMINISTRATOR
 
 
 def _held(state: AccountState, attempt: Attempt) -> bool:
@@ -195,8 +201,9 @@ def _held(state: AccountState, attempt: Attempt) -> bool:
 def _standing(attempt: Attempt, subject: Subject) -> Verdict | None:
     """Return the reason to refuse whatever the code may be."""
     state = subject.state
-    if state.lock is not None:
-        return Verdict.LOCKED_BY_ADMINISTRATOR
+    barred = barring(state)
+    if barred is not None:
+        return barred
     if state.enrolled is None or subject.credentials is None:
         return Verdict.NOT_ENROLLED
     if attempt.person is None or attempt.person.uid != subject.credentials.uid:

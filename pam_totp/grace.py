@@ -34,7 +34,7 @@ def in_grace(state: AccountState, place: str, now: float, grace: float) -> bool:
     at = state.trusted.get(place)
     if at is None or not at <= now < at + grace:
         return False
-    return state.lock is None and not any(
+    return state.barred is None and not any(
         counter.locked(now) for counter in (state.codes, state.own_codes)
     )
 

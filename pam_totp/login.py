@@ -8,13 +8,14 @@ before the password's module runs, `authfail` stands where the password was wron
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from pam_totp import answer, recovery
 from pam_totp.answer import Field
 from pam_totp.context import Context
 from pam_totp.conversation import Conversation
-from pam_totp.decide import decide, unknown_account, wrong_password
+from pam_totp.decide import barring, decide, unknown_account, wrong_password
 from pam_totp.errors import PamTotpError
 from pam_totp.ledger import Ledger
 from pam_totp.matching import RECOVERY_CODE
@@ -22,7 +23,7 @@ from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
 from pam_totp.policy.values import Mfa
 from pam_totp.verdict import Verdict
-from pam_totp.who import CANNOT_SHOW, Refused, Who, find_out
+from pam_totp.who import CANNOT_SHOW, ROOT, Refused, Who, find_out
 from pam_totp.words import enrollment as words
 
 # What `collect` keeps for the line behind the password: never a verdict.
@@ -123,9 +124,8 @@ class Login:
 
     def _account(self) -> Verdict:
         who = self._who()
-        if who.state.lock is not None:
-            return self._ledger.said(who, Verdict.LOCKED_BY_ADMINISTRATOR)
-        return Verdict.NOT_NEEDED
+        barred = barring(who.state)
+        return Verdict.NOT_NEEDED if barred is None else self._ledger.said(who, barred)
 
     # -- what they share ------------------------------------------------------------------------
 
@@ -151,8 +151,9 @@ class Login:
         return answer.split_code_from_end(typed, credentials.digits if credentials else None)
 
     def _without_code(self, who: Who) -> Verdict:
-        if who.state.lock is not None:
-            return self._ledger.told(who, self._ledger.note(who, Verdict.LOCKED_BY_ADMINISTRATOR))
+        barred = barring(who.state)
+        if barred is not None:
+            return self._ledger.told(who, self._ledger.note(who, barred))
         if who.person is None:
             # A directory that has gone quiet looks like this, and so does an enrolled name in
             # a spelling that the password's module takes and NSS does not.
@@ -173,6 +174,26 @@ class Login:
         if answer.parse(typed) is None or typed in (who.typed, who.account):
             return self._ledger.note(who, Verdict.NO_CODE)
         return self._ledger.stepped(who, typed or "", unknown_account if who.unknown else decide)
+
+    def _not_named(self) -> Verdict:
+        """Answer where the policy does not ask for codes: who is disabled is refused there too.
+
+        What cannot be found out refuses nobody: this is where root gets in while the store or a
+        directory is down.
+        """
+        context, talk = self._context, self._talk
+        with suppress(PamTotpError):
+            typed = talk.user() or ""
+            person = context.lookup(typed)
+            own = talk.host_uid != ROOT
+            if own and (person is None or person.uid != talk.host_uid):
+                return Verdict.NOT_NAMED
+            self._ledger.account = person.name if person else typed
+            if typed and context.store.look(self._ledger.account).disabled is not None:
+                self._ledger.log(Verdict.DISABLED)
+                talk.delay(context.config.fail_delay)
+                return Verdict.DISABLED
+        return Verdict.NOT_NAMED
 
     def _enrolled(self, who: Who) -> Verdict:
         # Here, because what draws QR codes would cost every one-shot a third of its time.
@@ -197,7 +218,7 @@ class Login:
         try:
             self._policy = self._context.policy()
             if not asks_in(self._policy, self._talk.service):
-                return Verdict.NOT_NAMED
+                return self._not_named()
             return line()
         except Refused as refusal:
             self._ledger.account = refusal.account

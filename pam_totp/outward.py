@@ -54,6 +54,7 @@ def outward(verdict: Verdict) -> Outward:
             return Outward(PAM_AUTHINFO_UNAVAIL, syslog.LOG_ERR, delayed=False)
         case (
             Verdict.LOCKED_BY_ADMINISTRATOR
+            | Verdict.DISABLED
             | Verdict.OTHER_UID
             | Verdict.NOT_ENROLLED
             | Verdict.UNKNOWN_ACCOUNT
@@ -101,6 +102,7 @@ def _begun(made: Decision) -> str:
 _TOLD: Final = {
     Verdict.NOT_ENROLLED: words.NOT_ENROLLED,
     Verdict.UNKNOWN_ACCOUNT: words.UNKNOWN_ACCOUNT,
+    Verdict.DISABLED: words.DISABLED,
     Verdict.WRONG_CODE: words.WRONG_CODE,
     Verdict.REPEATED_CODE: words.REPEATED_CODE,
     Verdict.REPLAYED_CODE: words.REPLAYED_CODE,

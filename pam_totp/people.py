@@ -83,12 +83,20 @@ def somebody(world: Context, one: Known, groups: Collection[str], now: float) ->
         groups={group: member(group) for group in groups},
         enrolled=enrolled or (person is not None and _has_another_name(world, person)),
         usable=enrolled and not damage(world, one),
-        locked=state.lock is not None,
+        locked=state.barred is not None,
         held=state.codes.locked(now),
         administrator=person is not None and _is_administrator(world, person),
         only_invited=state.only_invited,
         invited=state.invitation is not None and now < state.invitation.until,
     )
+
+
+def ways_in(world: Context, now: float) -> list[str]:
+    """Return the administrators who are not refused whatever their code: not locked, not
+    disabled, and not enrolled with what cannot be used.  Raises StoreError."""
+    everybody = (somebody(world, one, (), now) for one in known(world))
+    open_ = (one for one in everybody if one.administrator and not (one.locked or one.held))
+    return [one.name for one in open_ if one.usable or not one.enrolled]
 
 
 def damage(world: Context, one: Known) -> str:

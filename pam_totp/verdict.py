@@ -27,6 +27,8 @@ class Verdict(Enum):
     LOCKED_SOURCE = "locked-address"  # for a time, after wrong passwords from this address
     LOCKED_BY_ADMINISTRATOR = "locked-by-administrator"  # until an administrator acts
 
+    DISABLED = "disabled"  # by an administrator, at every service, until enabled
+
     NOT_ENROLLED = "not-enrolled"  # a code was needed and there is nothing to check it with
     UNKNOWN_ACCOUNT = "unknown-account"  # neither NSS nor the store knows the name
     OTHER_UID = "other-uid"  # the name now belongs to somebody else, or to nobody

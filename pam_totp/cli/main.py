@@ -18,6 +18,7 @@ import click
 from pam_totp import __version__, config
 from pam_totp.bridge.log import describe
 from pam_totp.cli import (
+    account,
     accounts,
     authenticator,
     doctor,
@@ -68,6 +69,7 @@ for _command in (
     status.status,
     accounts.lock,
     accounts.unlock,
+    account.account,
     reset.reset,
     policy.policy,
     rehearse.test,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from pam_totp import grace, people
-from pam_totp.account import NOBODY
+from pam_totp.account import NOBODY, AdministratorLock
 from pam_totp.cli.terminal import hint, moment, plain, table, wrapped
 from pam_totp.context import Context
 from pam_totp.errors import PolicyError
@@ -110,19 +110,19 @@ def as_json(asked: Question, name: str) -> str:
     return json.dumps(said, indent=2)
 
 
-def answer(asked: Question) -> Answer:
+def answer(asked: Question) -> Answer:  # noqa: PLR0911 -- one for each thing that decides
     """Return what becomes of the login, if its password is right."""
     name, place = asked.who.name, asked.place
     service, state = asked.situation.service, asked.who.state
+    if state.disabled is not None:
+        return _barred(asked, state.disabled, "disabled", "account enable")
     if service is not None and not asks_in(asked.policy, service):
         return Answer("not asked", f"{name} is not asked{place}: {_services(asked.policy)}")
     if asked.situation.user is None:
         why = "neither NSS nor the store knows that name, and the strictest rules hold"
         return Answer("refused", f"{name} is refused{place}: {why}", f"getent passwd {_word(name)}")
     if state.lock is not None:
-        reason_ = f" ({state.lock.reason})" if state.lock.reason else ""
-        why = f"locked by {state.lock.by}{reason_}"
-        return Answer("refused", f"{name} is refused{place}: {why}", _command("unlock", name))
+        return _barred(asked, state.lock, "locked", "unlock")
     if asked.who.person is None:
         return Answer("refused", f"{name} is refused{place}: NSS does not know the name any more")
     made = asked.made(_MFA)
@@ -130,6 +130,12 @@ def answer(asked: Question) -> Answer:
     if made.value is Mfa.OFF or (made.value is Mfa.OPTIONAL and not enrolled):
         return _without_code(asked, made)
     return _with_code(asked, made)
+
+
+def _barred(asked: Question, by: AdministratorLock, how: str, lifts: str) -> Answer:
+    name, reason_ = asked.who.name, f" ({by.reason})" if by.reason else ""
+    why = f"{name} is refused{asked.place}: {how} by {by.by}{reason_}"
+    return Answer("refused", why, _command(lifts, name))
 
 
 def _locked(asked: Question) -> str:

@@ -34,6 +34,7 @@ _WHAT_NEXT: Final = {
     Verdict.LOCKED.value: _UNLOCK,
     Verdict.LOCKED_SOURCE.value: _UNLOCK,
     Verdict.LOCKED_BY_ADMINISTRATOR.value: _STATUS,
+    Verdict.DISABLED.value: f"{PROGRAM} account enable {{}}",
     Verdict.NOT_ENROLLED.value: f"{PROGRAM} enroll {{}}",
     Verdict.OTHER_UID.value: _STATUS,
 }

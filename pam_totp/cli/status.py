@@ -106,7 +106,7 @@ def _matters(found: Status) -> bool:
 
 def _is_of_use(one: Known) -> bool:
     """Whether there is anything to say of somebody: a name that is gone enrolls no more."""
-    return not one.gone or one.state.enrolled is not None or one.state.lock is not None
+    return not one.gone or one.state.enrolled is not None or one.state.barred is not None
 
 
 def _statuses(world: Context, everybody: Iterable[Known], now: float) -> Iterator[Status]:

@@ -56,7 +56,9 @@ def show_one(administrator: Administrator, found: Status, places: str, now: floa
 
 def _say_what_helps(administrator: Administrator, found: Status) -> None:
     name = found.account
-    if found.damage:
+    if found.disabled:
+        hint(administrator.command("account", "enable", name))
+    elif found.damage:
         hint(f"put the file back from its copy, or: {administrator.command('reset', name)}")
     elif found.enrolled:
         say_few(administrator, name, found.recovery_codes)
@@ -134,6 +136,8 @@ def _enrolled(one: Status) -> str:
 def _locked(one: Status, now: float) -> str:
     if one.locked_until is not None:
         return f"until {moment(one.locked_until, now)}"
+    if one.disabled:
+        return "disabled"
     return "by administrator" if one.locked == "administrator" else "no"
 
 
@@ -158,6 +162,7 @@ def as_json_object(one: Status) -> dict[str, Any]:
         "state": one.states[0],
         "enrolled": one.enrolled,
         "locked": one.locked,
+        "disabled": one.disabled,
         "locked_until": _iso(one.locked_until),
         "reason": one.reason,
         "failures": one.failures,

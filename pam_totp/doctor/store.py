@@ -120,7 +120,7 @@ def _shared_uids(machine: Machine) -> Iterator[Finding]:
         names[entry.pw_uid].add(entry.pw_name)
     for name, credentials in enrolled.items():
         for other in sorted(names[credentials.uid] - enrolled.keys()):
-            if machine.store.look(other).lock is not None:
+            if machine.store.look(other).barred is not None:
                 continue
             yield warning(
                 f"{other!r} is another name for uid {credentials.uid}, which has enrolled as "

@@ -39,6 +39,7 @@ ACTS: Final[Mapping[str, Kind]] = {
     "recovery-codes": Kind.RECOVERY_CODES,
     "reset": Kind.RESET,
     "lock": Kind.LOCKED_BY_ADMINISTRATOR,
+    "disable": Kind.LOCKED_BY_ADMINISTRATOR,
 }
 
 # What can begin a lock.  Not `unknown-account`: there is nobody to tell.
@@ -48,12 +49,19 @@ SILENT: Final = frozenset(
     {
         # A person is there, or should have been: the login itself says what there is to say.
         *("not-needed", "not-named", "repeated-code", "no-code", "locked", "locked-address"),
-        *("locked-by-administrator", "not-enrolled", "not-allowed", "malformed", "unavailable"),
+        *(
+            "locked-by-administrator",
+            "disabled",
+            "not-enrolled",
+            "not-allowed",
+            "malformed",
+            "unavailable",
+        ),
         *("right-invitation", "expired-invitation"),
         # Nobody, or nobody's any more.
         *("unknown-account", "other-uid"),
         # Acts that take nothing away and let nobody in.
-        *("authenticator-renamed", "shown", "invited", "uninvited", "resync", "unlock"),
+        *("authenticator-renamed", "shown", "invited", "uninvited", "resync", "unlock", "enable"),
         # Of no account.
         *("policy", "renew"),
     }

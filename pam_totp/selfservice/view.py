@@ -14,7 +14,7 @@ def account(who: Who, credentials: Credentials | None, now: float) -> Object:
     nothing is locked, or until an administrator unlocks."""
     state = who.state
     until = max(state.codes.locked_until, state.own_codes.locked_until)
-    locked = "administrator" if state.lock else "until" if now < until else "no"
+    locked = "administrator" if state.barred else "until" if now < until else "no"
     unspent = set(credentials.recovery_codes) - state.spent if credentials else set()
     known = credentials.authenticators if credentials else ()
     return {

@@ -117,7 +117,7 @@ def _check_version(record: Any) -> None:
 def _state(record: Any) -> AccountState:
     _check_version(record)
     get = record.get
-    lock, invitation = get("lock"), get("invitation")
+    lock, invitation, disabled = get("lock"), get("invitation"), get("disabled")
     return AccountState(
         enrolled=get("enrolled"),
         version=record["version"],
@@ -134,6 +134,7 @@ def _state(record: Any) -> AccountState:
         trusted=dict(get("trusted", {})),
         invitation=Invitation(*invitation) if invitation else None,
         only_invited=get("only_invited", False),
+        disabled=AdministratorLock(*disabled) if disabled else None,
     )
 
 
@@ -144,6 +145,8 @@ def _later_record(state: AccountState) -> dict[str, Any]:
         record["invitation"] = list(astuple(state.invitation))
     if state.only_invited:
         record["only_invited"] = True
+    if state.disabled is not None:
+        record["disabled"] = list(astuple(state.disabled))
     if state.own_wrong != WrongCodes():
         record["own_wrong"] = _wrong_record(state.own_wrong)
     return record

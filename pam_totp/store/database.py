@@ -19,7 +19,7 @@ from pam_totp.errors import StoreDamaged, StoreError, StoreReadOnly
 from pam_totp.store import trust
 
 NAME: Final = "state.db"
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 BUSY_SECONDS: Final = 8.0  # below the bridge's 15 s, so that the service answers first
 
 # How SQLite says that a file is not, or not any more, the database that was made.
@@ -51,6 +51,9 @@ CREATE TABLE policy (
 );
 INSERT INTO policy (at, actor, origin, note, document)
     VALUES (0, 'pam-totp', '', 'as shipped', '[]');
+""",
+    """
+CREATE TABLE local (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 """,
 )
 

@@ -33,6 +33,7 @@ from pam_totp.locks import TimedLock
 from pam_totp.policy.record import PolicyRecord
 from pam_totp.store import identity, rows, trust
 from pam_totp.store.database import Database
+from pam_totp.store.local_accounts import LocalAccounts
 from pam_totp.store.protocol import (
     Change,
     CredentialsChange,
@@ -61,6 +62,7 @@ class DirectoryStore:
         self._files = SecretFiles(path, keyring)
         opened.callback(self._files.close)
         self._database = Database(path, self._root)
+        self.local_accounts = LocalAccounts(self._database, self._files)
 
     def close(self) -> None:
         """Close files and connections."""

@@ -10,6 +10,7 @@ from pam_totp.account import AccountState, Credentials
 from pam_totp.decide import Subject
 from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
+from pam_totp.local.account import LocalAccount
 from pam_totp.lockout import Counter
 from pam_totp.locks import TimedLock
 from pam_totp.policy.record import PolicyRecord
@@ -37,7 +38,22 @@ class CredentialsChange:
 
 
 CredentialsDecision = Callable[[Subject], CredentialsChange]
+LocalChange = Callable[[LocalAccount | None], tuple[LocalAccount | None, Event | None]]
 StateChange = Callable[[AccountState], tuple[AccountState, Event]]
+
+
+class LocalAccounts(Protocol):
+    """The accounts that this program knows and NSS does not.  Raises as Store does."""
+
+    def get(self, name: str) -> LocalAccount | None:
+        """Return the account of that name, None if there is none."""
+
+    def all(self) -> list[LocalAccount]:
+        """Return all of them, by name."""
+
+    def change(self, name: str, change: LocalChange) -> None:
+        """Change an account, as one step: `change` gets what there is (None: nothing), and
+        returns what is to be there and the event of it."""
 
 
 class Store(Protocol):
@@ -46,6 +62,10 @@ class Store(Protocol):
     Every method raises StoreError when it could not read or write and StoreDamaged when what
     is there is not what was written; then nothing has changed.
     """
+
+    @property
+    def local_accounts(self) -> LocalAccounts:
+        """The accounts of our own."""
 
     def look(self, account: str) -> AccountState:
         """Return the account's state, without waiting for anyone; NOBODY if there is none."""

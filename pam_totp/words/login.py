@@ -16,6 +16,7 @@ REPLAYED_CODE: Final = N_("This code was used already. Wait for the next one.")
 LOCKED: Final = N_("Too many wrong codes. Locked until {clock}.")
 LOCKED_SOURCE: Final = N_("Too many wrong passwords. Locked until {clock}.")
 LOCKED_BY_ADMINISTRATOR: Final = N_("Locked by an administrator.")
+DISABLED: Final = N_("This account is disabled. Ask your administrator.")
 GUESSED: Final = N_(
     "Locked after many wrong codes, each with your right password: somebody knows it. "
     "Ask your administrator, and change the password."

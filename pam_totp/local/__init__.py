@@ -1,0 +1,1 @@
+"""Local accounts: people whom this program knows and the machine's name service does not."""
