@@ -10,7 +10,8 @@ from functools import cache
 from pam_totp import audit, clock, config, keyfile, nss
 from pam_totp.account import Person
 from pam_totp.config import Config
-from pam_totp.errors import NameServiceError
+from pam_totp.errors import NameServiceError, TwoAccounts
+from pam_totp.local.account import is_local
 from pam_totp.lockout import Limits
 from pam_totp.locks import TimedLock
 from pam_totp.policy.document import Policy
@@ -39,17 +40,41 @@ class Context:
     since_boot: clock.Clock = clock.since_boot
     jumps: clock.JumpWatch = field(default_factory=clock.JumpWatch)
 
+    def person(self, name: str) -> Person | None:
+        """Return whom a name means: by the name service or, where that knows that there is no
+        such name, a local account.
+
+        Raises NameServiceError, StoreError; and TwoAccounts where both know the name, for then
+        nobody can tell whose password it is.
+        """
+        person = self.lookup(name)
+        local = self.store.local_accounts.get(person.name if person else name)
+        if local is None:
+            return person
+        if person is not None:
+            raise TwoAccounts(
+                f"{person.name} is a local account and an account of this machine too: both are "
+                "refused",
+                hint=f"pam-totp account remove {person.name}, or take the other one away",
+            )
+        return local.person
+
+    def belongs(self, person: Person, group: str) -> bool | None:
+        """Whether a person is in a group, None if that cannot be told; a local account is in
+        none."""
+        return False if is_local(person) else self.member(person, group)
+
     def anywhere(self, account: str) -> Effective:
         """Return what the policy says of an account wherever no rule for a place does.
 
         Raises PolicyError, StoreError.
         """
         person = None
-        with suppress(NameServiceError):
-            person = self.lookup(account)
+        with suppress(NameServiceError, TwoAccounts):
+            person = self.person(account)
 
         def member(group: str) -> bool | None:
-            return None if person is None else self.member(person, group)
+            return None if person is None else self.belongs(person, group)
 
         return effective(self.policy(), Situation(account, self.now(), member, anywhere=True))
 
@@ -59,6 +84,8 @@ class Context:
 
         Raises NameServiceError, StoreError.
         """
+        if is_local(person):
+            return ""
         for name in self.store.enrolled_as(person.uid):
             other = self.lookup(name)
             # Where that name is gone, the uid is somebody else's now.

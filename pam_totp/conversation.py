@@ -23,6 +23,9 @@ class Conversation(Protocol):
     def ask(self, prompt: str) -> str | None:
         """Ask for a code, with echo; None if the prompt could not be shown."""
 
+    def ask_hidden(self, prompt: str) -> str | None:
+        """Ask for a new password, without echo; None if the prompt could not be shown."""
+
     def show(self, text: str) -> None:
         """Show a line, if the application shows any."""
 

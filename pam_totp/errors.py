@@ -59,6 +59,10 @@ class UnknownAccount(PamTotpError):
     """Neither NSS nor the store knows the name."""
 
 
+class TwoAccounts(PamTotpError):
+    """A name is that of a local account and of an account of the machine."""
+
+
 class UnknownAuthenticator(PamTotpError):
     """The account has no authenticator of that name."""
 

@@ -14,11 +14,39 @@ from typing import Any, Final
 
 from pam_totp import context
 from pam_totp.login import Login
-from pam_totp.outward import PAM_AUTH_ERR, PAM_AUTHINFO_UNAVAIL, PAM_IGNORE, outward
+from pam_totp.outward import (
+    PAM_AUTH_ERR,
+    PAM_AUTHINFO_UNAVAIL,
+    PAM_IGNORE,
+    PAM_PERM_DENIED,
+    PAM_SUCCESS,
+    PAM_USER_UNKNOWN,
+    outward,
+)
 from pam_totp.speech import locale_of
 from pam_totp.verdict import Verdict
 
-_LINES: Final = {"": Login.check, "collect": Login.collect, "authfail": Login.wrong_password}
+_LINES: Final = {
+    "": Login.check,
+    "collect": Login.collect,
+    "authfail": Login.wrong_password,
+    "local": Login.local,
+}
+# What the words in brackets behind `auth` and `account` expect (docs/stacks.md); whatever is not
+# named here ends the stack.
+_LOCAL: Final = {
+    Verdict.LOCAL: PAM_SUCCESS,
+    Verdict.WRONG_PASSWORD: PAM_AUTH_ERR,
+    Verdict.NOT_NEEDED: PAM_IGNORE,
+    Verdict.NOT_NAMED: PAM_IGNORE,
+    Verdict.UNAVAILABLE: PAM_AUTHINFO_UNAVAIL,
+}
+_LOCAL_ACCOUNT: Final = {
+    Verdict.LOCAL: PAM_SUCCESS,
+    Verdict.NOT_NEEDED: PAM_USER_UNKNOWN,
+    Verdict.NOT_NAMED: PAM_IGNORE,
+    Verdict.UNAVAILABLE: PAM_AUTHINFO_UNAVAIL,
+}
 
 
 def pam_sm_authenticate(pamh: Any, flags: int, argv: list[str]) -> int:
@@ -27,7 +55,10 @@ def pam_sm_authenticate(pamh: Any, flags: int, argv: list[str]) -> int:
     line = _LINES.get(" ".join(argv[1:]))
     if line is None:
         return PAM_AUTHINFO_UNAVAIL  # an argument of a later release
-    code = outward(line(_login(pamh))).pam_code
+    verdict = line(_login(pamh))
+    if line is Login.local:
+        return _LOCAL.get(verdict, PAM_PERM_DENIED)
+    code = outward(verdict).pam_code
     # A wrong password is a refusal whatever was found out about the account.
     return PAM_AUTH_ERR if line is Login.wrong_password and code == PAM_IGNORE else code
 
@@ -35,9 +66,11 @@ def pam_sm_authenticate(pamh: Any, flags: int, argv: list[str]) -> int:
 def pam_sm_acct_mgmt(pamh: Any, flags: int, argv: list[str]) -> int:
     """Answer an `account` line: success for an account that no administrator has locked."""
     del flags
-    if " ".join(argv[1:]) not in _LINES:
-        # `local` stands where its success would take the place of pam_unix's account phase.
+    line = _LINES.get(" ".join(argv[1:]))
+    if line is None:
         return PAM_AUTHINFO_UNAVAIL
+    if line is Login.local:
+        return _LOCAL_ACCOUNT.get(_login(pamh).local_account(), PAM_PERM_DENIED)
     verdict = _login(pamh).account()
     if verdict is Verdict.NOT_NEEDED:
         return int(pamh.PAM_SUCCESS)
@@ -95,6 +128,10 @@ class PamConversation:
         """Ask with echo: the code works once, and applications that answer every prompt
         without echo with the password would be counted as wrong codes."""
         return self._converse(self._pamh.PAM_PROMPT_ECHO_ON, prompt)
+
+    def ask_hidden(self, prompt: str) -> str | None:
+        """Ask without echo, for what is to be a password."""
+        return self._converse(self._pamh.PAM_PROMPT_ECHO_OFF, prompt)
 
     def show(self, text: str) -> None:
         """Show a line; an application that cannot has lost nothing."""

@@ -18,6 +18,7 @@ from pam_totp.conversation import Conversation
 from pam_totp.decide import barring, decide, unknown_account, wrong_password
 from pam_totp.errors import PamTotpError
 from pam_totp.ledger import Ledger
+from pam_totp.local.sign_in import LocalLines, OwnPassword
 from pam_totp.matching import RECOVERY_CODE
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import asks_in
@@ -61,7 +62,16 @@ class Login:
         """Answer the account phase: NOT_NEEDED unless an administrator has locked it."""
         return self._answered(self._account)
 
-    # -- the four lines -----------------------------------------------------------------------
+    def local(self) -> Verdict:
+        """Answer `local` in front of the password's module: LOCAL for a local account's right
+        password, WRONG_PASSWORD for a wrong one, NOT_NEEDED for whoever is not ours."""
+        return self._answered(lambda: LocalLines(self._context, self._talk).password(self._who))
+
+    def local_account(self) -> Verdict:
+        """Answer `local` in the account phase: LOCAL for a local account that may sign in."""
+        return self._answered(lambda: LocalLines(self._context, self._talk).account(self._account))
+
+    # -- the lines -----------------------------------------------------------------------
 
     def _check(self) -> Verdict:
         who = self._who()
@@ -76,12 +86,11 @@ class Login:
             others = self._other_names(who)
             if others:  # or a second name would be a way around the first one's code
                 return self._ledger.note(who, Verdict.OTHER_UID, others)
-            return self._enrolled(who)
-        typed = self._talk.ask(self._context.config.prompt_code)
-        verdict = self._ledger.told(who, self._checked(who, typed))
-        if verdict is Verdict.ACCEPTED:
-            self._warn_of_few(who)
-        return verdict
+            verdict = self._enrolled(who)
+        else:
+            typed = self._talk.ask(self._context.config.prompt_code)
+            verdict = self._ledger.told(who, self._checked(who, typed))
+        return self._let_in(who) if verdict is Verdict.ACCEPTED else verdict
 
     def _collected(self, who: Who, kept: str) -> Verdict:
         """Answer the plain line behind `collect`: what was decided there may only become
@@ -90,7 +99,7 @@ class Login:
             if who.needs_code:
                 return self._ledger.note(who, Verdict.NO_CODE)
             return self._without_code(who)
-        if who.enrolls:
+        if who.enrolls or who.is_first:
             return self._ledger.note(who, Verdict.NOT_ENROLLED, CANNOT_SHOW)
         typed = kept.removeprefix(_CODE) if kept.startswith(_CODE) else None
         return self._ledger.told(who, self._checked(who, typed))
@@ -200,6 +209,14 @@ class Login:
         from pam_totp.login_enrollment import LoginEnrollment  # noqa: PLC0415
 
         return LoginEnrollment(self._context, self._talk, self._ledger, who).run()
+
+    def _let_in(self, who: Who) -> Verdict:
+        """Let in whose code was right; the first sign-in of a local account is none without a
+        password of its own."""
+        self._warn_of_few(who)
+        if who.is_first and not OwnPassword(self._context, self._talk).set(who):
+            return self._ledger.note(who, Verdict.NO_CODE, "no own password was set")
+        return Verdict.ACCEPTED
 
     def _warn_of_few(self, who: Who) -> None:
         """Tell somebody who has used a recovery code if few are left; at a terminal alone, for

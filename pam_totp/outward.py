@@ -18,6 +18,7 @@ PAM_SUCCESS: Final = 0
 PAM_PERM_DENIED: Final = 6
 PAM_AUTH_ERR: Final = 7
 PAM_AUTHINFO_UNAVAIL: Final = 9
+PAM_USER_UNKNOWN: Final = 10
 PAM_IGNORE: Final = 25
 
 
@@ -47,8 +48,8 @@ def outward(verdict: Verdict) -> Outward:
         case Verdict.NOT_NEEDED | Verdict.NOT_NAMED:
             # Not success: a module that has checked nothing must not let anyone in.
             return Outward(PAM_IGNORE, syslog.LOG_INFO, delayed=False)
-        case Verdict.INVITED:
-            # It lets nobody in, should it ever be a login's answer.
+        case Verdict.INVITED | Verdict.LOCAL:
+            # They let nobody in, should they ever be a login's answer.
             return Outward(PAM_AUTH_ERR, syslog.LOG_INFO)
         case Verdict.UNAVAILABLE:
             return Outward(PAM_AUTHINFO_UNAVAIL, syslog.LOG_ERR, delayed=False)

@@ -12,8 +12,9 @@ from typing import Final
 from pam_totp import nss
 from pam_totp.account import NOBODY, AccountState, Person
 from pam_totp.context import Context
-from pam_totp.errors import NameServiceError, StoreDamaged
+from pam_totp.errors import NameServiceError, StoreDamaged, TwoAccounts
 from pam_totp.impact import Somebody
+from pam_totp.local.account import is_local
 
 ADMINISTRATORS: Final = ("sudo", "wheel", "admin")
 """The groups whose members are taken for administrators, beside root."""
@@ -50,9 +51,10 @@ def known(world: Context, groups: Collection[str] = (), also: Iterable[str] = ()
     people: dict[str, Person | None] = {p.name: p for p in nss.everyone() if counts(p)}
     # A directory may list no people of its own, and yet know them by name.
     listed = {name for _, _, members in count for name in members}
-    for name in {*states, *also, *listed} - set(people):
-        with suppress(NameServiceError):
-            person = world.lookup(name)
+    ours = {one.name for one in world.store.local_accounts.all()}
+    for name in {*states, *also, *listed, *ours} - set(people):
+        with suppress(NameServiceError, TwoAccounts):
+            person = world.person(name)
             if name in states:
                 people[name] = person
             elif person is not None:
@@ -64,8 +66,8 @@ def find(world: Context, name: str) -> Known:
     """Return what is known of an account, by the name that it has here.  Raises StoreError."""
     state = world.store.look(name)
     try:
-        person = world.lookup(name)
-    except NameServiceError:
+        person = world.person(name)
+    except (NameServiceError, TwoAccounts):
         return Known(name, None, state)
     return Known(name, person, state, gone=person is None)
 
@@ -75,7 +77,7 @@ def somebody(world: Context, one: Known, groups: Collection[str], now: float) ->
     person, state = one.person, one.state
 
     def member(group: str) -> bool | None:
-        return None if person is None else world.member(person, group)
+        return None if person is None else world.belongs(person, group)
 
     enrolled = state.enrolled is not None
     return Somebody(
@@ -132,7 +134,10 @@ def _known(
 
 
 def _is_administrator(world: Context, person: Person) -> bool:
-    return person.uid == _ROOT or any(world.member(person, group) for group in ADMINISTRATORS)
+    if is_local(person):
+        local = world.store.local_accounts.get(person.name)
+        return local is not None and local.administrator
+    return person.uid == _ROOT or any(world.belongs(person, group) for group in ADMINISTRATORS)
 
 
 def _group(name: str) -> nss.Group | None:

@@ -13,6 +13,8 @@ class Verdict(Enum):
     NOT_NEEDED = "not-needed"
     NOT_NAMED = "not-named"  # the policy does not name the service: the module has no say
 
+    LOCAL = "local-account"  # right as far as this line sees; the next one lets in, or refuses
+
     WRONG_CODE = "wrong-code"  # counted
     REPEATED_CODE = "repeated-code"  # the same code again: was counted when it first came
     REPLAYED_CODE = "replayed-code"  # a right code whose time step is spent; counted

@@ -13,6 +13,7 @@ from pam_totp.conversation import Conversation
 from pam_totp.decide import Decision, Door, Rules
 from pam_totp.errors import PamTotpError
 from pam_totp.event import Event
+from pam_totp.local.account import LocalAccount, is_local
 from pam_totp.outward import detail_of
 from pam_totp.policy.document import Policy
 from pam_totp.policy.resolve import Effective, Situation, effective
@@ -43,10 +44,19 @@ class Who:
     source: str
     ruled: Effective
     vouched: bool = False
+    local: LocalAccount | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether a local account signs in with a password that somebody else has made: then it
+        enrolls and sets its own, whatever the policy says."""
+        return self.local is not None and self.local.first
 
     @property
     def needs_code(self) -> bool:
         """Whether a code is needed: of everybody, or of whoever has enrolled."""
+        if self.is_first:
+            return True
         if self.ruled.mfa is Mfa.OPTIONAL:
             return self.state.enrolled is not None
         return self.ruled.mfa is Mfa.REQUIRED
@@ -57,6 +67,8 @@ class Who:
         ruled, root = self.ruled, self.door is Door.ROOT
         if not (root and self.needs_code and self.person and self.state.enrolled is None):
             return False
+        if self.is_first:
+            return True
         allowed = ruled.self_enrollment is SelfEnrollment.ON
         return allowed and ruled.unenrolled is Unenrolled.ENROLL
 
@@ -83,8 +95,10 @@ class Who:
 
     def trusted(self, now: float) -> bool:
         """Whether a code was accepted here a short time ago, so that none is asked for."""
-        return self.ruled.grace > 0 and grace.in_grace(
-            self.state, self.place, now, self.ruled.grace
+        return (
+            not self.is_first
+            and self.ruled.grace > 0
+            and grace.in_grace(self.state, self.place, now, self.ruled.grace)
         )
 
 
@@ -107,7 +121,7 @@ def find_out(context: Context, policy: Policy, talk: Conversation) -> Who:
     typed = talk.user() or ""
     if not typed:
         raise Refused(Verdict.MALFORMED)
-    person = context.lookup(typed)
+    person = context.person(typed)
     account = person.name if person else typed
     own = talk.host_uid != ROOT
     if own and (person is None or person.uid != talk.host_uid):
@@ -125,6 +139,7 @@ def find_out(context: Context, policy: Policy, talk: Conversation) -> Who:
         service=talk.service,
         source=OWN_DOOR if own else source_of(talk.rhost),
         ruled=ruled(context, policy, person, known=known, service=service, address=address),
+        local=context.store.local_accounts.get(account) if is_local(person) else None,
     )
 
 
@@ -142,7 +157,7 @@ def ruled(  # noqa: PLR0913 -- of whom, and where
     unsure: list[str] = []
 
     def member(group: str) -> bool | None:
-        belongs = None if person is None else context.member(person, group)
+        belongs = None if person is None else context.belongs(person, group)
         if belongs is None:
             unsure.append(group)
         return belongs

@@ -6,16 +6,12 @@ import syslog
 
 import click
 
-from pam_totp import disabling, locks, people
+from pam_totp import disabling, locks
+from pam_totp.cli import local_accounts
 from pam_totp.cli.administrator import Administrator, noted
 from pam_totp.cli.administrator import account as account_named
 from pam_totp.cli.terminal import confirm, plain
-from pam_totp.context import Context
-from pam_totp.errors import PamTotpError
-
-
-class LastWayIn(PamTotpError):
-    """No administrator could sign in any more."""
+from pam_totp.cli.way_in import keep_a_way_in
 
 
 @click.group()
@@ -60,10 +56,12 @@ def enable(administrator: Administrator, user: str) -> None:
     click.echo(f"{plain(name)}: enabled")
 
 
-def keep_a_way_in(world: Context, administrator: Administrator, name: str, *, force: bool) -> None:
-    """Raise LastWayIn where `name` is the only administrator who gets in, unless forced."""
-    if not force and people.ways_in(world, world.now()) == [name]:
-        raise LastWayIn(
-            f"{name} is the only administrator who gets in: nothing was changed",
-            hint=f"let another one in first, or: {administrator.again('--force')}",
-        )
+for _command in (
+    local_accounts.add,
+    local_accounts.passwd,
+    local_accounts.list_,
+    local_accounts.remove,
+    local_accounts.grant_admin,
+    local_accounts.revoke_admin,
+):
+    account.add_command(_command)

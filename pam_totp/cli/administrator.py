@@ -15,7 +15,7 @@ from pam_totp import administration, audit, config, context, nss
 from pam_totp.cli import origin
 from pam_totp.config import Config
 from pam_totp.context import Context
-from pam_totp.errors import NameServiceError, PamTotpError, UnknownAccount
+from pam_totp.errors import NameServiceError, PamTotpError, TwoAccounts, UnknownAccount
 from pam_totp.event import Event, Origin
 from pam_totp.upkeep import By
 
@@ -112,8 +112,8 @@ def account(world: Context, typed: str) -> str:
     Raises UnknownAccount, and NameServiceError if NSS could not say and the store knows nothing.
     """
     try:
-        person = world.lookup(typed)
-    except NameServiceError:
+        person = world.person(typed)
+    except (NameServiceError, TwoAccounts):
         if administration.known(world.store, typed):
             return typed
         raise

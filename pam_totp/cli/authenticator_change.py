@@ -90,7 +90,7 @@ def replace(  # noqa: PLR0913 -- one parameter for each option
         return
     manner = Manner(draws=not no_qr, confirm=not no_confirm, json=as_json)
     world = administrator.context()
-    person = world.lookup(user)
+    person = world.person(user)
     if person is None:
         raise unknown(user)
     authenticator_of(world.store.credentials(person.name), person.name, old)

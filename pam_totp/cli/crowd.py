@@ -25,7 +25,7 @@ def candidates(
 
     Raises BadFile, whose faults were said, UnknownGroup, NameServiceError.
     """
-    names = Names(world.lookup, nss.everyone())
+    names = Names(world.person, nss.everyone())
     if file is not None:
         return _of_file(file, names, called, usual), []
     people, gone = found_in.of_group(_group(group or ""), names)

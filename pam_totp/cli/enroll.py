@@ -95,7 +95,7 @@ def enroll(  # noqa: PLR0913 -- one parameter for each option
             raise click.UsageError("--show goes with --name, --qr, --no-qr, --sheet and --json")
         _show_again(administrator, world, account(world, user), name or "", manner, papers)
         return
-    person = world.lookup(user)
+    person = world.person(user)
     if person is None:
         raise unknown(user)
     known = world.store.credentials(person.name)

@@ -99,7 +99,7 @@ def invite(  # noqa: PLR0913 -- one parameter for each option
             raise click.UsageError("--withdraw goes without --json and --sheet")
         _withdraw(administrator, world, account(world, user))
         return
-    person = world.lookup(user)
+    person = world.person(user)
     if person is None:
         raise unknown(user)
     _check(world, person)

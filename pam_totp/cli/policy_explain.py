@@ -63,12 +63,12 @@ class Answer:
 
 def question(world: Context, user: str, service: str | None, address: str | None) -> Question:
     """Return the login that is asked about.  Raises PolicyError, NameServiceError, StoreError."""
-    person = world.lookup(user)
+    person = world.person(user)
     name = person.name if person is not None else user
     who = Known(name, person, world.store.look(name))
 
     def member(group: str) -> bool | None:
-        return None if person is None else world.member(person, group)
+        return None if person is None else world.belongs(person, group)
 
     is_known = person is not None or who.state != NOBODY
     found = None if address is None else _address(address)

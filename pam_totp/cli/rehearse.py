@@ -146,7 +146,7 @@ def _verdict(world: Context, login: Login, after: int) -> Event | None:
 
 def _account(world: Context, user: str) -> str:
     try:
-        person = world.lookup(user)
+        person = world.person(user)
     except NameServiceError:
         return user
     return person.name if person else user

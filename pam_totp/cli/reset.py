@@ -102,7 +102,7 @@ def _meanwhile(world: Context, name: str) -> str:
 def _is_gone(world: Context, name: str) -> bool:
     """Whether nobody has the name any more, so that nobody can enroll under it."""
     try:
-        return world.lookup(name) is None
+        return world.person(name) is None
     except NameServiceError:
         return False
 

@@ -91,7 +91,7 @@ def _wanted(world: Context, state: State | None, group: str | None, now: float) 
     groups = {*world.policy().groups, *filter(None, (group,))}
     everybody: Iterable[Known] = filter(_is_of_use, people.known(world, groups))
     if group is not None:
-        everybody = (k for k in everybody if k.person and world.member(k.person, group))
+        everybody = (k for k in everybody if k.person and world.belongs(k.person, group))
     for found in _statuses(world, everybody, now):
         if state is not None:
             if state in found.states:
@@ -126,7 +126,7 @@ def _situation(world: Context, one: Known, now: float) -> Situation:
     person = one.person
 
     def member(group: str) -> bool | None:
-        return None if person is None else world.member(person, group)
+        return None if person is None else world.belongs(person, group)
 
     return Situation(one.name, now, member, anywhere=True)
 

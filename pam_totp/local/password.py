@@ -23,6 +23,8 @@ from typing import Final
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from pam_totp.errors import PamTotpError
+from pam_totp.speech import ENGLISH
+from pam_totp.words import local as words
 
 LEAST: Final = 15  # characters
 MOST: Final = 128  # bytes: what OpenVPN's field holds
@@ -38,7 +40,12 @@ Random = Callable[[int], bytes]
 
 
 class PasswordRefused(PamTotpError):
-    """That cannot be a password; the text says why, and what can."""
+    """That cannot be a password; `message` with its `values` says why, in any language."""
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(ENGLISH(message, **values))
+        self.message = message
+        self.values = values
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +79,16 @@ def check(password: str, name: str) -> None:
     """Raise PasswordRefused unless it may be the password of the account called `name`."""
     spelled = _spelled(password)
     if len(spelled) < LEAST:
-        raise PasswordRefused(f"a password has at least {LEAST} characters: several words do well")
+        raise PasswordRefused(words.TOO_SHORT, least=LEAST)
     if len(spelled.encode()) > MOST:
-        raise PasswordRefused(f"a password has at most {MOST} bytes")
+        raise PasswordRefused(words.TOO_LONG, most=MOST)
     if not spelled.isprintable():
-        raise PasswordRefused("a password has no control characters")
+        raise PasswordRefused(words.CONTROL)
     bare = _bare(spelled)
     if bare.strip("0123456789") in _common() or bare in _common() or _is_simple(bare):
-        raise PasswordRefused("that is among the first passwords that are tried")
+        raise PasswordRefused(words.COMMON)
     if _without(bare, _bare(name)) < LEAST - 3:
-        raise PasswordRefused("a password is not made of the account's name")
+        raise PasswordRefused(words.NAME)
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
@@ -110,7 +117,7 @@ def _is_simple(bare: str) -> bool:
     if len(set(bare)) < _FEWEST or re.fullmatch(r"(.{1,8}?)\1+.{0,7}", bare):
         return True
     steps = {ord(b) - ord(a) for a, b in itertools.pairwise(bare)}
-    return steps <= {1} or steps <= {-1}
+    return steps <= {1, -9} or steps <= {-1, 9}  # 0 comes after 9
 
 
 @cache

@@ -33,6 +33,9 @@ class Talk:
     def ask(self, _prompt: str) -> str | None:
         return None
 
+    def ask_hidden(self, _prompt: str) -> str | None:
+        return None
+
     def show(self, text: str) -> None:
         pass
 

@@ -193,6 +193,9 @@ class Talk:
         assert prompt == expected
         return reply
 
+    def ask_hidden(self, prompt: str) -> str | None:
+        return self.ask(prompt)
+
     def password(self, prompt: str) -> str | None:
         self.authtok = self.ask(prompt)
         return self.authtok
