@@ -89,6 +89,7 @@ def show(administrator: Administrator, services: tuple[str, ...]) -> None:
     help="For programs that ask for password and code in one field, or before PAM does, as "
     "openvpn does.",
 )
+@click.option("--local/--no-local", default=None, help="Whether local accounts sign in there.")
 @click.option("--no-test", is_flag=True, help="Do not rehearse a login.")
 @click.option("--user", metavar="USER", help="Who logs in at the rehearsal.  [default: you]")
 @click.option("--yes", is_flag=True, help="Ask nothing, and do not rehearse.")
@@ -100,6 +101,7 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     seconds: int | None,
     code_only: bool,
     one_field: bool,
+    local: bool | None,
     no_test: bool,
     user: str | None,
     yes: bool,
@@ -112,7 +114,10 @@ def enable(  # noqa: PLR0913 -- click passes each option by its name
     _start(administrator)
     world = administrator.context()  # where codes cannot be checked, nobody would get in
     variant = _variant(services, code_only=code_only, one_field=one_field)
-    looks = [switch.look(Tree(_ROOT), name, variant) for name in dict.fromkeys(services)]
+    if local and code_only:
+        raise click.UsageError("a local account has no key: --local goes without --code-only")
+    tree, names = Tree(_ROOT), dict.fromkeys(services)
+    looks = [switch.look(tree, name, variant, local=local) for name in names]
     code_only = any(one.asks_for_code_alone for one in looks)
     changes = _changes(looks, code_only=code_only)
     stack_view.policy_of(world, services)

@@ -53,7 +53,7 @@ def _arguments(machine: Machine) -> Iterator[Finding]:
             yield error(
                 f"{line.place}: the module does not know `{' '.join(line.arguments)}`, and "
                 "refuses every login",
-                f"{line.place}: one of {MODULE}, {MODULE} collect, {MODULE} authfail",
+                f"{line.place}: {MODULE} with nothing behind it, collect, authfail or local",
             )
 
 

@@ -9,10 +9,12 @@ from typing import Final
 
 from pam_totp.doctor.finding import Check, Finding, error, warning
 from pam_totp.doctor.machine import Machine
-from pam_totp.doctor.stack import OTHER_CODES, OUTAGE, WRONG, Stack, said, stacks
+from pam_totp.doctor.stack import OTHER_CODES, OUTAGE, WRONG, Stack, argument_of, said, stacks
 from pam_totp.doctor.walk import IGNORE, SUCCESS, refuses, walk
 from pam_totp.stack import MODULE, Line, StackError, Tree, switch
 from pam_totp.stack.pamfile import actions
+
+_LOCAL: Final = "local"
 
 
 def _checks(machine: Machine) -> Iterator[Finding]:
@@ -160,8 +162,9 @@ def _collect(machine: Machine) -> Iterator[Finding]:
 
 def _account(machine: Machine) -> Iterator[Finding]:
     for stack in stacks(machine):
-        ours = [rule.line for rule in stack.account if rule.line.name == MODULE]
-        if not walk(stack.account, lambda _: SUCCESS).accepted:
+        lines = [rule.line for rule in stack.account]
+        ours = [line for line in lines if argument_of(line) not in (None, _LOCAL)]
+        if not walk(stack.account, _everybody).accepted:
             yield error(
                 f"{stack.service}: no `account` line lets anyone in, so that right logins fail",
                 _add(machine, stack, "@include common-account"),
@@ -202,8 +205,12 @@ def _others(machine: Machine) -> Iterator[Finding]:
                 )
 
 
+def _everybody(line: Line) -> str:
+    return "user_unknown" if argument_of(line) == _LOCAL else SUCCESS
+
+
 def _locked(line: Line) -> str:
-    return "perm_denied" if line.name == MODULE else SUCCESS
+    return "perm_denied" if argument_of(line) == "" else _everybody(line)
 
 
 def _line(line: Line, text: str) -> str:

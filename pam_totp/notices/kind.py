@@ -49,19 +49,16 @@ SILENT: Final = frozenset(
     {
         # A person is there, or should have been: the login itself says what there is to say.
         *("not-needed", "not-named", "repeated-code", "no-code", "locked", "locked-address"),
-        *(
-            "locked-by-administrator",
-            "disabled",
-            "not-enrolled",
-            "not-allowed",
-            "malformed",
-            "unavailable",
-        ),
+        *("locked-by-administrator", "disabled", "not-enrolled", "not-allowed"),
+        *("malformed", "unavailable"),
         *("right-invitation", "expired-invitation"),
         # Nobody, or nobody's any more.
         *("unknown-account", "other-uid"),
         # Acts that take nothing away and let nobody in.
         *("authenticator-renamed", "shown", "invited", "uninvited", "resync", "unlock", "enable"),
+        # Of accounts that are nobody's on this machine, and have no mailbox on it.
+        *("local-account", "account-added", "account-removed", "password-set"),
+        *("admin-granted", "admin-revoked"),
         # Of no account.
         *("policy", "renew"),
     }

@@ -81,12 +81,15 @@ class Password:
         return {answer: can and self.goes_on_at(answer) for answer, can in found.items()}
 
 
-def lines(passwords: Sequence[Password], failed: Sequence[str] = ()) -> list[str]:
+def lines(
+    passwords: Sequence[Password], failed: Sequence[str] = (), *, local: bool = False
+) -> list[str]:
     """Return the `auth` lines from the first password module to the line that checks the code,
     `pam_permit.so` behind it included.  Lines that `failed` are to hear of a wrong password
-    before ours does."""
+    before ours does; `local` puts local accounts in front of all."""
     last = len(passwords) - 1
-    found = ["# The password.  Right: on to the line that checks the code."]
+    found = _local(len(passwords), len(failed)) if local else []
+    found += ["# The password.  Right: on to the line that checks the code."]
     found += [_line(_words(passwords, at, len(failed)), one) for at, one in enumerate(passwords)]
     found += failed
     found += ["# The password was wrong: ask for a code all the same, count it, refuse."]
@@ -104,6 +107,17 @@ def code_lines() -> list[str]:
         f"auth\trequired\t{MODULE}",
         "# Accounts without an authenticator are not asked; this line lets them in.",
         "auth\trequired\tpam_permit.so",
+    ]
+
+
+def _local(passwords: int, failed: int) -> list[str]:
+    """Return the line for local accounts.  A wrong password of theirs is told to no module of the
+    machine's accounts: the jump passes over those as well."""
+    wrong, right = passwords + failed, 2 * passwords + failed
+    words = f"success={right} auth_err={wrong} ignore=ignore user_unknown=ignore default=die"
+    return [
+        "# Local accounts of pam_totp: their password, if the name is none of this machine's.",
+        f"auth\t[{words}]\t{MODULE} local",
     ]
 
 

@@ -22,6 +22,10 @@ _ACCOUNT: Final = (
     # SECURITY: with `required` our success would let in where no line behind it says success.
     f"account\t[success=ignore ignore=ignore default=bad]\t{MODULE}",
 )
+_LOCAL_ACCOUNT: Final = (
+    "# Local accounts of pam_totp may sign in; the modules below know nothing of them.",
+    f"account\t[success=done user_unknown=ignore default=die]\t{MODULE} local",
+)
 _COLLECT: Final = (
     "# Take password and code from what the client sent, hand the password on.",
     f"auth\trequisite\t{MODULE} collect",
@@ -53,14 +57,18 @@ class Composition:
     base: str | None
     wanted: str
     notes: tuple[str, ...]
+    local: bool = False
 
 
 class ByHand(StackError):
     """The service asks for a code already, by lines that this program has not written."""
 
 
-def compose(tree: Tree, service: str, variant: Variant) -> Composition:
-    """Return what the service's file is and would be.  Raises StackError, ByHand."""
+def compose(tree: Tree, service: str, variant: Variant, *, local: bool = False) -> Composition:
+    """Return what the service's file is and would be, `local` accounts let in or not.
+
+    Raises StackError, ByHand.
+    """
     if is_meant_for_inclusion(service):
         raise StackError(
             f"{service!r} is included by many services, and is no service itself",
@@ -79,8 +87,8 @@ def compose(tree: Tree, service: str, variant: Variant) -> Composition:
     read = understand(own, rules)
     start, stop = _replaced(read)
     lines = text.split("\n")
-    at, account = _account(tree, read.own)
-    composed = _auth(tree, read, variant)
+    at, account = _account(tree, read.own, local=local)
+    composed = _auth(tree, read, variant, local=local)
     if at is None or at >= stop:
         composed += account
     was = None if base is None else lines[start:stop]
@@ -91,7 +99,7 @@ def compose(tree: Tree, service: str, variant: Variant) -> Composition:
     if at is not None and at < stop:
         lines[at:at] = block.render(service, (), account)
     wanted = "\n".join(lines)
-    return Composition(service, variant, path, now, base, wanted, tuple(_notes(read)))
+    return Composition(service, variant, path, now, base, wanted, tuple(_notes(read)), local)
 
 
 def present(tree: Tree, service: str) -> tuple[Path, str | None]:
@@ -120,7 +128,7 @@ def by_hand(tree: Tree, path: Path, text: str) -> None:
             )
 
 
-def _auth(tree: Tree, read: Reading, variant: Variant) -> list[str]:
+def _auth(tree: Tree, read: Reading, variant: Variant, *, local: bool) -> list[str]:
     """Return the lines that take the place of the ones that check the password today."""
     passwords = read.passwords
     if variant is Variant.COLLECT:
@@ -131,7 +139,7 @@ def _auth(tree: Tree, read: Reading, variant: Variant) -> list[str]:
     return [
         *(_COLLECT if variant is Variant.COLLECT else ()),
         *(rule.line.text for rule in read.before),
-        *(chain.code_lines() if code_alone else chain.lines(passwords, failed)),
+        *(chain.code_lines() if code_alone else chain.lines(passwords, failed, local=local)),
         *succeeded,
         *(rule.line.text for rule in read.after),
         *_other_types(tree, read.replaced),
@@ -165,14 +173,15 @@ def _replaced(read: Reading) -> tuple[int, int]:
     return read.replaced[0].number - 1, last.number - 1 + last.length
 
 
-def _account(tree: Tree, own: Sequence[Line]) -> tuple[int | None, list[str]]:
+def _account(tree: Tree, own: Sequence[Line], *, local: bool) -> tuple[int | None, list[str]]:
     """Return the index of the first line of the `account` phase, in front of which ours must
     come, and the lines that do."""
+    ours = [*_ACCOUNT, *(_LOCAL_ACCOUNT if local else ())]
     for line in own:
         if any(tree.follow((line,), "account")):
-            return line.number - 1, list(_ACCOUNT)
+            return line.number - 1, ours
     # Without a line of its own a service has those of `other`, and with ours it would not.
-    return None, [*_ACCOUNT, f"account\tinclude\t{FALLBACK}"]
+    return None, [*ours, f"account\tinclude\t{FALLBACK}"]
 
 
 def _notes(read: Reading) -> list[str]:

@@ -59,10 +59,17 @@ def usual(service: str) -> Variant:
     return Variant.COLLECT if service == _OPENVPN else Variant.BOTH
 
 
-def look(tree: Tree, service: str, variant: Variant | None = None) -> Look:
-    """Return how a service stands.  Raises StackError where it cannot be composed."""
+def look(
+    tree: Tree, service: str, variant: Variant | None = None, *, local: bool | None = None
+) -> Look:
+    """Return how a service stands; what is not said stays as it is.
+
+    Raises StackError where it cannot be composed.
+    """
     try:
-        found = compose(tree, service, variant or _variant_in_force(tree, service))
+        how = variant or _variant_in_force(tree, service)
+        local = _lets_in_local(tree, service) if local is None else local
+        found = compose(tree, service, how, local=local and how is not Variant.CODE)
     except ByHand as error:
         return Look(service, State.BY_HAND, None, str(error))
     return Look(service, _state(found), found)
@@ -161,14 +168,23 @@ def _state(found: Composition) -> State:
     return State.ON if found.now == found.wanted else State.STALE
 
 
-def _variant_in_force(tree: Tree, service: str) -> Variant:
-    """Return the variant of the block that is there, or the usual one."""
+def _in_force(tree: Tree, service: str) -> list[str]:
+    """Return the `auth` lines of the block that is there."""
     path = tree.root / "etc/pam.d" / service
     try:
         inside = [line for one in block.blocks(load(path), path) for line in one.inside]
     except FileNotFoundError:
-        return usual(service)
-    asks = [line for line in inside if line.startswith("auth")]
+        return []
+    return [line for line in inside if line.startswith("auth")]
+
+
+def _lets_in_local(tree: Tree, service: str) -> bool:
+    return any(line.endswith("pam_totp.so local") for line in _in_force(tree, service))
+
+
+def _variant_in_force(tree: Tree, service: str) -> Variant:
+    """Return the variant of the block that is there, or the usual one."""
+    asks = _in_force(tree, service)
     if not asks:
         return usual(service)
     if any(line.endswith("pam_totp.so collect") for line in asks):

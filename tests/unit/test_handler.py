@@ -138,7 +138,14 @@ def test_the_wrong_password_line(phone: Phone) -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [["local"], ["debug"], ["collect", "collect"], ["collect", "authfail"], ["COLLECT"], [" "]],
+    [
+        ["local", "local"],
+        ["debug"],
+        ["collect", "collect"],
+        ["collect", "authfail"],
+        ["COLLECT"],
+        [" "],
+    ],
 )
 def test_an_argument_of_another_release(phone: Phone, argv: list[str]) -> None:
     """An argument that this release does not know is a refusal, and nothing is asked."""

@@ -153,8 +153,7 @@ def test_disabled_and_enabled(host: Host) -> None:
     """An account of the machine is disabled and enabled; `unlock` leaves it disabled."""
     out = host.does("account", "disable", "daemon", "--reason", "left us", "--yes").out
     lifts = f"pam-totp --config {host.path} account enable daemon"
-    assert out == f"daemon: disabled; sessions that are open go on. To lift it: {lifts}
-"
+    assert out == f"daemon: disabled; sessions that are open go on. To lift it: {lifts}\n"
     one = host.does("status", "daemon", "--json").json
     assert (one["disabled"], one["locked"], one["reason"]) == (True, "administrator", "left us")
     assert one["state"] == "disabled"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pam_totp.stack import MODULE, StackError, Tree, block, pamfile
+from pam_totp.stack import MODULE, StackError, Tree, block, pamfile, switch
 from pam_totp.stack.chain import PASSWORD_MODULES
 from pam_totp.stack.compose import ByHand, Composition, Variant, compose
 from pam_totp.stack.pamfile import Line
@@ -158,6 +158,71 @@ def test_openvpn_has_no_file(machine: Machine) -> None:
         MODULE,
         "pam_unix.so",
     ]
+
+
+@pytest.mark.parametrize("profiles", PROFILES)
+@pytest.mark.parametrize("variant", [Variant.BOTH, Variant.COLLECT])
+def test_local_accounts(machine: Machine, profiles: str, variant: Variant) -> None:
+    """In front of the password's modules a local account's right password leads to the code, a
+    wrong one to `authfail`, what could not be checked to the end; others go on as without it."""
+    tree = machine("debian-12", profiles)
+    without = stack(tree, compose(tree, "sshd", variant))
+    lines = stack(tree, compose(tree, "sshd", variant, local=True))
+    (local,) = (line for line in lines if line.arguments == ("local",))
+    assert [line.name for line in lines if line is not local] == [line.name for line in without]
+
+    def found(answer: str, code: str) -> Walk:
+        def said(line: Line) -> str:
+            assert line.name not in PASSWORD_MODULES or answer == "ignore", line
+            ours = {"local": answer, "authfail": "auth_err", "collect": "ignore"}
+            argument = "".join(line.arguments)
+            return ours.get(argument, code) if line.name == MODULE else "success"
+
+        return walk(lines, said)
+
+    assert found("success", "success").accepted
+    assert not found("success", "auth_err").accepted
+    wrong = found("auth_err", "success")
+    assert not wrong.accepted
+    assert wrong.end == "authfail"
+    for answer in ("authinfo_unavail", "perm_denied", "conv_err"):
+        ended = found(answer, "success")
+        assert not ended.accepted
+        assert ended.asked[-1] == f"{MODULE} local"
+    assert found("ignore", "success").accepted
+
+
+def test_the_account_phase_of_local_accounts(machine: Machine) -> None:
+    """A local account passes it without the machine's modules, a locked one does not, and others
+    go through it as before."""
+    tree = machine("debian-12", "unix")
+    composed = compose(tree, "sshd", Variant.BOTH, local=True)
+    composed.path.write_text(composed.wanted)
+    rules = tree.stack("sshd", "account")
+    assert [rule.line.arguments for rule in rules[:2]] == [(), ("local",)]
+
+    def accepted(ours: str, local: str, unix: str) -> bool:
+        def said(line: Line) -> str:
+            if line.name == MODULE:
+                return local if line.arguments else ours
+            return {"pam_unix.so": unix, "pam_deny.so": "perm_denied"}.get(line.name, "success")
+
+        return walk([rule.line for rule in rules], said).accepted
+
+    assert accepted("success", "success", "user_unknown")
+    assert not accepted("perm_denied", "success", "user_unknown")
+    assert not accepted("success", "perm_denied", "success")
+    assert accepted("success", "user_unknown", "success")
+    assert not accepted("success", "user_unknown", "acct_expired")
+
+
+def test_local_stays(machine: Machine) -> None:
+    """What is turned on for local accounts stays so until it is said otherwise."""
+    tree = machine("debian-12", "unix")
+    composed = compose(tree, "sshd", Variant.BOTH, local=True)
+    composed.path.write_text(composed.wanted)
+    assert switch.look(tree, "sshd").state is switch.State.ON
+    assert switch.look(tree, "sshd", local=False).wants_change
 
 
 def test_code_only(machine: Machine) -> None:
