@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from pam_totp import clock, config, keyfile
-from pam_totp.cli import outlook
+from pam_totp.cli import first_administrator, outlook
 from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.first_policy import FirstPolicy
 from pam_totp.cli.terminal import Terminal, hint, say, terminal
@@ -41,6 +41,8 @@ _LATER: Final = "later"
     is_flag=True,
     help="Something that the kernel does not know of keeps the clock right (in a container).",
 )
+@click.option("--admin", metavar="NAME", help="Make a local administrator of this name.")
+@click.option("--no-admin", is_flag=True, help="Make no local administrator.")
 @click.option("--yes", is_flag=True, help="Ask nothing; what is not said stays at its default.")
 @click.pass_obj
 def setup(  # noqa: PLR0913 -- one parameter for each option
@@ -48,15 +50,19 @@ def setup(  # noqa: PLR0913 -- one parameter for each option
     issuer: str | None,
     services: str | None,
     require: str | None,
+    admin: str | None,
     *,
+    no_admin: bool,
     ignore_clock: bool,
     yes: bool,
 ) -> None:
     """Make what is missing, and say what is not yet turned on.
 
-    Makes configuration, key, data directory and first policy, and leaves what is there as it
-    is. No login changes by it.
+    Makes configuration, key, data directory, first policy and first administrator, and leaves
+    what is there as it is. No login changes by it.
     """
+    if admin and no_admin:
+        raise click.UsageError("--admin and --no-admin exclude each other")
     first = FirstPolicy(services, require)  # what was said may be wrong: before anything is made
     loaded, made = _configuration(administrator, issuer, yes=yes)
     administrator.check(loaded.data_directory)
@@ -65,7 +71,9 @@ def setup(  # noqa: PLR0913 -- one parameter for each option
         (loaded.key_file, _key(loaded)),
         (loaded.data_directory, founding.create(loaded.data_directory)),
     ]
-    first.make(administrator, ask=not yes and done[-1][1])
+    new = done[-1][1]
+    first.make(administrator, ask=not yes and new)
+    first_administrator.make(administrator, admin, ask=new and not (yes or no_admin))
     width = max(len(str(path)) for path, _ in done)
     for path, new in done:
         click.echo(f"{path!s:{width}}  {_MADE if new else _THERE}")

@@ -8,6 +8,7 @@ from typing import Final
 
 from pam_totp.bridge.log import describe
 from pam_totp.doctor import (
+    accounts,
     clock,
     configuration,
     enrollment,
@@ -29,6 +30,7 @@ SUBJECTS: Final = (
     Subject("configuration", configuration.CHECKS),
     Subject("files", files.CHECKS),
     Subject("store", store.CHECKS),
+    Subject("accounts", accounts.CHECKS),
     Subject("policy", policy.CHECKS),
     Subject("service", service.CHECKS),
     Subject("notices", notices.CHECKS),

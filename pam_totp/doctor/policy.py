@@ -59,7 +59,7 @@ def _groups(machine: Machine) -> Iterator[Finding]:
 
 def _users(machine: Machine) -> Iterator[Finding]:
     for name in sorted({r.target.user for r in _policy(machine).rules if r.target.user}):
-        if machine.lookup(name) is None:
+        if machine.lookup(name) is None and machine.store.local_accounts.get(name) is None:
             yield warning(
                 f"the policy has rules for the user {name!r}, whom nobody knows",
                 f"pam-totp policy unset --user {name}",

@@ -210,7 +210,8 @@ def _everybody(line: Line) -> str:
 
 
 def _locked(line: Line) -> str:
-    return "perm_denied" if argument_of(line) == "" else _everybody(line)
+    ours = argument_of(line) not in (None, _LOCAL)
+    return "perm_denied" if ours else _everybody(line)
 
 
 def _line(line: Line, text: str) -> str:

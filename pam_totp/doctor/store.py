@@ -97,6 +97,8 @@ def _secrets(machine: Machine) -> Iterator[Finding]:
 
 def _names(machine: Machine) -> Iterator[Finding]:
     for name, credentials in _enrolled(machine):
+        if machine.store.local_accounts.get(name) is not None:
+            continue
         person = machine.lookup(name)
         if person is None:
             yield warning(

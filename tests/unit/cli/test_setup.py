@@ -166,6 +166,14 @@ def test_few_questions(bare: Host) -> None:
     person.expect("there is no group called")
     person.expect(r"Required for \[nobody\]: ")
     person.sendline("everybody")
+    person.expect(r"Its name, - for none \[pam-totp-admin\]: ")
+    person.sendline("daemon")
+    person.expect("daemon is an account of this machine")
+    person.expect(r"\[pam-totp-admin\]: ")
+    person.sendline("")
+    person.expect(r"shown this once:\s+((?:\w{5}-){4}\w{5})\s")
+    assert person.match is not None
+    given = person.match[1]
     person.expect(r"first eight characters of the copied key \[later\]: ")
     person.sendline("00000000")
     person.expect("not how this key begins")
@@ -177,12 +185,43 @@ def test_few_questions(bare: Host) -> None:
     assert person.exitstatus == 0
     assert "Keep a copy" not in (person.before or "")
     assert policy(bare) == ["mfa=required for everybody"]
+    (one,) = bare.world().store.local_accounts.all()
+    assert (one.name, one.administrator, one.first) == ("pam-totp-admin", True, True)
+    assert one.verifier.matches(given)
+
+
+def test_an_administrator_for_a_script(bare: Host) -> None:
+    """--admin makes one without a question, --no-admin and --yes make none, and a second run
+    leaves what is there."""
+    bare.does("setup", "--yes", "--ignore-clock", "--no-admin")
+    assert bare.world().store.local_accounts.all() == []
+    assert bare.run("setup", "--yes", "--admin", "x", "--no-admin").code == 2
+    assert "shown this once" in bare.does("setup", "--yes", "--ignore-clock", "--admin", "boss").out
+    assert [one.name for one in bare.world().store.local_accounts.all()] == ["boss"]
+    again = bare.run("setup", "--yes", "--ignore-clock", "--admin", "boss")
+    assert (again.code, "a local account boss already" in again.err) == (1, True)
+    assert bare.run("setup", "--yes", "--ignore-clock", "--admin", "daemon").code == 1
+
+
+def test_nobody_wanted(bare: Host) -> None:
+    """A dash is none."""
+    person = bare.at_terminal("setup", "--ignore-clock")
+    for prompt, answer in (
+        (r"openvpn\]: ", ""),
+        (r"nobody\]: ", ""),
+        (r"admin\]: ", "-"),
+        (r"later\]: ", ""),
+    ):
+        person.expect(prompt)
+        person.sendline(answer)
+    person.expect(pexpect.EOF)
+    assert bare.world().store.local_accounts.all() == []
 
 
 def test_a_copy_put_off_is_insisted_on(bare: Host) -> None:
     """Who has no copy of the key yet is told so again at the end."""
     person = bare.at_terminal("setup", "--ignore-clock")
-    for prompt in (r"openvpn\]: ", r"nobody\]: ", r"later\]: "):
+    for prompt in (r"openvpn\]: ", r"nobody\]: ", r"admin\]: ", r"later\]: "):
         person.expect(prompt)
         person.sendline("")
     person.expect("Keep a copy")

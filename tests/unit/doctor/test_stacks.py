@@ -188,7 +188,7 @@ def test_common_auth(patient: Patient) -> None:
         (
             [(CHECK, "auth\trequired\tpam_totp.so debug\n")],
             ["stack-arguments", "stack-order"],
-            "pam_totp.so authfail",
+            "with nothing behind it, collect, authfail or local",
         ),
         (
             [(CHECK, "auth\trequired\t/opt/pam_totp.so\n")],

@@ -111,7 +111,8 @@ def test_an_older_database(world: World) -> None:
     world.store._database.close()
     with closing(sqlite3.connect(world.directory / "state.db")) as connection:
         connection.executescript(
-            "DROP TABLE local; DROP TABLE policy; DROP INDEX account_uid; ALTER TABLE account DROP COLUMN uid;"
+            "DROP TABLE local; DROP TABLE policy; DROP INDEX account_uid;"
+            "ALTER TABLE account DROP COLUMN uid;"
             "ALTER TABLE event DROP COLUMN actor; PRAGMA user_version = 1"
         )
     assert world.context.policy() == Policy()
