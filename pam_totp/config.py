@@ -40,6 +40,7 @@ class Config:
     prompt_code: str
     fail_delay: float
     person_timeout: float
+    administrator_groups: tuple[str, ...]
     notify: Notify
     notify_mail: str
     notify_from: str
@@ -92,6 +93,12 @@ def _seconds(least: float, most: float) -> Callable[[Any], float]:
         return float(value)
 
     return parse
+
+
+def _groups(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise ValueError("a list of groups: [sudo, wheel]")
+    return tuple(value)
 
 
 def _notify(value: Any) -> Notify:
@@ -183,6 +190,13 @@ OPTIONS: Final = (
         "600",
         _seconds(10, 3600),
         "How long a person may take to answer a prompt, in seconds (10 to 3600).",
+    ),
+    Option(
+        "administrator-groups",
+        "[sudo, wheel, admin]",
+        _groups,
+        "The groups of this machine whose members are administrators, beside root and\n"
+        "local accounts with that right (pam-totp account grant-admin).",
     ),
     Option(
         "notify",

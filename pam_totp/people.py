@@ -16,9 +16,6 @@ from pam_totp.errors import NameServiceError, StoreDamaged, TwoAccounts
 from pam_totp.impact import Somebody
 from pam_totp.local.account import is_local
 
-ADMINISTRATORS: Final = ("sudo", "wheel", "admin")
-"""The groups whose members are taken for administrators, beside root."""
-
 _ROOT: Final = 0
 _LOGIN_DEFS: Final = Path("/etc/login.defs")
 _UIDS: Final = {"UID_MIN": 1_000, "UID_MAX": 60_000}
@@ -42,7 +39,8 @@ def known(world: Context, groups: Collection[str] = (), also: Iterable[str] = ()
     Raises StoreError.
     """
     states = dict(world.store.accounts())
-    count = [found for found in map(_group, (*ADMINISTRATORS, *groups)) if found is not None]
+    named = (*world.config.administrator_groups, *groups)
+    count = [found for found in map(_group, named) if found is not None]
     gids, (least, most) = {gid for _, gid, _ in count}, _uids()
 
     def counts(person: Person) -> bool:
@@ -137,7 +135,9 @@ def _is_administrator(world: Context, person: Person) -> bool:
     if is_local(person):
         local = world.store.local_accounts.get(person.name)
         return local is not None and local.administrator
-    return person.uid == _ROOT or any(world.belongs(person, group) for group in ADMINISTRATORS)
+    return person.uid == _ROOT or any(
+        world.belongs(person, group) for group in world.config.administrator_groups
+    )
 
 
 def _group(name: str) -> nss.Group | None:

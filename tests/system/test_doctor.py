@@ -330,7 +330,7 @@ CASES: Final = [
     Case(
         "error stack-arguments",
         edit(STACK, "authfail$", "authfial"),
-        "pam_totp.so authfail",
+        "collect, authfail or local",
         beside=("warning stack-authfail",),
     ),
     Case(

@@ -167,9 +167,10 @@ def test_disabled_and_enabled(host: Host) -> None:
     assert host.run("account", "disable", "no-such-user", "--yes").code == 1
 
 
-def test_the_last_way_in(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_way_in(host: Host) -> None:
     """The only administrator who gets in is not cut off without --force."""
-    monkeypatch.setattr("pam_totp.people.ADMINISTRATORS", ())
+    with host.path.open("a") as configuration:
+        configuration.write("\nadministrator-groups: []\n")
     done = host.run("account", "disable", "root", "--yes")
     assert (done.code, "only administrator who gets in" in done.err) == (1, True)
     host.does("account", "add", "carol", "--admin", "--one-time")
