@@ -47,7 +47,7 @@ class Login:
 
     def check(self) -> Verdict:
         """Answer the plain line: ask for the code, or take the collected one, and check it."""
-        return self._answered(self._check)
+        return self._answered(self._check, self._not_named)
 
     def wrong_password(self) -> Verdict:
         """Answer `authfail`: ask for a code all the same, count the password, refuse."""
@@ -60,7 +60,7 @@ class Login:
 
     def account(self) -> Verdict:
         """Answer the account phase: NOT_NEEDED unless an administrator has locked it."""
-        return self._answered(self._account)
+        return self._answered(self._account, self._not_named)
 
     def local(self) -> Verdict:
         """Answer `local` in front of the password's module: LOCAL for a local account's right
@@ -230,12 +230,13 @@ class Login:
             say = self._context.speech(self._talk.locale())
             self._talk.show(say(words.FEW_LEFT, number=len(left)))
 
-    def _answered(self, line: _Line) -> Verdict:
-        """Turn what could not be checked into the refusal that says so, with what to do."""
+    def _answered(self, line: _Line, elsewhere: _Line = lambda: Verdict.NOT_NAMED) -> Verdict:
+        """Turn what could not be checked into the refusal that says so, with what to do;
+        `elsewhere` answers where the policy asks for no codes."""
         try:
             self._policy = self._context.policy()
             if not asks_in(self._policy, self._talk.service):
-                return self._not_named()
+                return elsewhere()
             return line()
         except Refused as refusal:
             self._ledger.account = refusal.account

@@ -39,8 +39,8 @@ FLIPPED: dict[str, tuple[Any, Any]] = {
     "prompt-password": ("Passwort: ", "Passwort: "),
     "prompt-code": ("Code: ", "Code: "),
     "fail-delay": (0, 0.0),
-    "administrator-groups": (["it"], ("it",)),
     "person-timeout": (10.5, 10.5),
+    "administrator-groups": (["it"], ("it",)),
     "notify": (["/usr/local/sbin/tell", "--as", "-"], ("/usr/local/sbin/tell", "--as", "-")),
     "notify-mail": ("{account}+totp@example.org", "{account}+totp@example.org"),
     "notify-from": ("it@example.org", "it@example.org"),
@@ -58,6 +58,7 @@ WRONG: dict[str, list[Any]] = {
     "prompt-code": TEXTS,
     "fail-delay": ["2", True, None, [], -0.1, 60.1, float("nan"), float("inf")],
     "person-timeout": ["600", False, None, {}, 9.9, 3600.1, float("nan")],
+    "administrator-groups": ["sudo", ["sudo", 1], [""], None, {}],
     "notify": [True, None, 1, {}, [], "/bin/tell", "Mail", ["tell"], ["/bin/tell", 5], ["/a\0b"]],
     "notify-mail": [
         *(
@@ -78,6 +79,7 @@ FORMS = {
     "prompt-code": "a line of text",
     "fail-delay": "0 to 60",
     "person-timeout": "10 to 3600",
+    "administrator-groups": "a list of groups",
     "notify": "off, mail, or a command: [/absolute/path/of/program, argument, ...]",
     "notify-mail": "a mail address with {account} in it",
     "notify-from": "a mail address",
