@@ -58,6 +58,7 @@ _ACTS: Final = {
     "resync": "authenticator {} set to its device's clock",
     "policy": "policy changed",
     "renew": "data put together anew, codes until then void",
+    "pruned": "what was enrolled removed: the person is gone",
     "reset": "authenticators and recovery codes removed",
 }
 _RECOVERY: Final = {"authenticator {}": "a recovery code", "a code of {}": "a recovery code"}

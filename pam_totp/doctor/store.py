@@ -103,13 +103,13 @@ def _names(machine: Machine) -> Iterator[Finding]:
         if person is None:
             yield warning(
                 f"{name!r} has enrolled, and the name service does not know the name any more",
-                f"pam-totp reset {name} --yes",
+                "pam-totp prune",
             )
         elif person.uid != credentials.uid:
             yield error(
                 f"{name!r} enrolled as uid {credentials.uid} and is uid {person.uid} now; its "
                 "logins are refused",
-                f"pam-totp reset {name} --yes",
+                "pam-totp prune",
             )
 
 

@@ -53,7 +53,7 @@ SILENT: Final = frozenset(
         *("malformed", "unavailable"),
         *("right-invitation", "expired-invitation"),
         # Nobody, or nobody's any more.
-        *("unknown-account", "other-uid"),
+        *("unknown-account", "other-uid", "pruned"),
         # Acts that take nothing away and let nobody in.
         *("authenticator-renamed", "shown", "invited", "uninvited", "resync", "unlock", "enable"),
         # Of accounts that are nobody's on this machine, and have no mailbox on it.

@@ -110,9 +110,9 @@ def test_names(patient: Patient) -> None:
     """A name that is gone is a warning, one that is somebody else's an error, and a name
     service that cannot say is said to be that."""
     (gone,) = looked(patient, lambda _: None)
-    assert (gone.level, gone.do) == ("warning", "pam-totp reset daemon --yes")
+    assert (gone.level, gone.do) == ("warning", "pam-totp prune")
     (other,) = looked(patient, lambda name: Person(name, 99))
-    assert (other.level, other.do) == ("error", "pam-totp reset daemon --yes")
+    assert (other.level, other.do) == ("error", "pam-totp prune")
     assert "uid 1 and is uid 99" in other.found
 
     def down(name: str) -> Person | None:
