@@ -64,7 +64,7 @@ def identify(context: Context, uid: int, say: Speech) -> Who:
     Raises Refusal, NameServiceError, StoreError, PolicyError.
     """
     named = context.lookup_uid(uid)
-    person = context.lookup(named.name) if named else None
+    person = context.person(named.name) if named else None
     if person is None or person.uid != uid:
         raise Refusal("no-account", say(words.NO_ACCOUNT, uid=uid))
     account = person.name

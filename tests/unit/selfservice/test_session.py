@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from pam_totp import administration, invitation
+from pam_totp import administration, invitation, upkeep
 from pam_totp.account import AccountState, AdministratorLock, Person
 from pam_totp.errors import BrokenMessage
 from pam_totp.event import Event
+from pam_totp.local import upkeep as local
 from pam_totp.selfservice.password import Checked, Outcome
 from pam_totp.selfservice.proof import SECONDS
 from pam_totp.verdict import Verdict
@@ -691,3 +692,11 @@ def test_nothing_secret_is_logged(counter: Counter, world: World) -> None:
     said = json.dumps([world.lines, [str(event) for event in world.events()], repr(talk)])
     for secret in (RIGHT, "wrong horse", code, shown["key"], *phone.recovery_codes):
         assert secret not in said
+
+
+def test_a_name_that_a_local_account_has_too(counter: Counter, world: World) -> None:
+    """Nobody can tell whose it is: it is refused, and an administrator is told what to do."""
+    by = upkeep.By(world.clock.now, "root")
+    local.add(world.store, "alice", "seven green bicycles", by, first=False)
+    assert counter.comes().refused("hello") == "unavailable"
+    assert "pam-totp account remove alice" in world.lines[-1]
