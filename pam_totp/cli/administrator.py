@@ -79,7 +79,11 @@ class Administrator:
 
     def by(self, world: Context) -> By:
         """Return who acts now, and from where."""
-        return By(world.now(), self.name, self.origin)
+        return self.by_at(world.now())
+
+    def by_at(self, now: float) -> By:
+        """Return who acts at a moment (UTC seconds), and from where."""
+        return By(now, self.name, self.origin)
 
     def command(self, *words: str) -> str:
         """Return a command line of ours, ready to be run, for this configuration."""

@@ -4,13 +4,13 @@ machine does not know."""
 from __future__ import annotations
 
 import json
-import sys
 from typing import Final
 
 import click
 
+from pam_totp.cli import asked
 from pam_totp.cli.administrator import Administrator, noted
-from pam_totp.cli.terminal import confirm, hint, local, plain, table, terminal
+from pam_totp.cli.terminal import confirm, hint, local, plain, table
 from pam_totp.cli.way_in import keep_a_way_in
 from pam_totp.context import Context
 from pam_totp.errors import PamTotpError
@@ -45,7 +45,7 @@ def add(administrator: Administrator, name: str, *, admin: bool, one_time: bool)
             f"{name} is an account of this machine, with a password of its own",
             hint=administrator.command("enroll", name),
         )
-    password = one_time_password() if one_time else _password(administrator)
+    password = one_time_password() if one_time else _chosen(administrator)
     by = administrator.by(world)
     noted(world, upkeep.add(world.store, name, password, by, first=one_time, administrator=admin))
     click.echo(f"{name}: made{', an administrator' if admin else ''}")
@@ -60,7 +60,7 @@ def passwd(administrator: Administrator, name: str, *, one_time: bool) -> None:
     """Give the local account NAME another password; the old one is void."""
     world = administrator.context()
     _there(world, name)
-    password = one_time_password() if one_time else _password(administrator)
+    password = one_time_password() if one_time else _chosen(administrator)
     by = administrator.by(world)
     noted(world, upkeep.set_password(world.store, name, password, by, first=one_time))
     click.echo(f"{name}: the password is set")
@@ -160,16 +160,8 @@ def _there(world: Context, name: str) -> LocalAccount:
     return found
 
 
-def _password(administrator: Administrator) -> str:
-    """Return a password that was typed twice, or the first line of standard input."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().removesuffix("\n")
-    with terminal(administrator.again("--one-time")) as person:
-        while True:
-            typed = person.ask_hidden("Password: ")
-            if person.ask_hidden("The same again: ") == typed:
-                return typed
-            person.show("These two were different.")
+def _chosen(administrator: Administrator) -> str:
+    return asked.chosen("Password", administrator.again("--one-time"))
 
 
 def _hand_over(name: str, password: str, *, one_time: bool) -> None:

@@ -25,6 +25,7 @@ from pam_totp.cli import (
     enroll,
     events,
     invite,
+    key,
     policy,
     prune,
     recovery_codes,
@@ -77,6 +78,7 @@ for _command in (
     rehearse.test,
     events.events,
     stack.stack,
+    key.key,
     store.store,
     doctor.doctor,
 ):

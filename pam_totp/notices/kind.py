@@ -60,7 +60,7 @@ SILENT: Final = frozenset(
         *("local-account", "account-added", "account-removed", "password-set"),
         *("admin-granted", "admin-revoked"),
         # Of no account.
-        *("policy", "renew"),
+        *("policy", "renew", "key-rotated", "key-imported", "key-lost"),
     }
 )
 

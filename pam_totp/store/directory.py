@@ -52,17 +52,16 @@ class DirectoryStore:
 
     def __init__(self, path: Path, keyring: Keyring) -> None:
         """Open the store at `path`.  Raises StoreError if it was not set up."""
-        self._keyring = keyring
         self._path = path
         opened = ExitStack()
         # Where nobody says close too: a store that is dropped leaves no descriptor behind.
         self._close_directories = weakref.finalize(self, opened.close)
         self._root = trust.open_directory(path)
         opened.callback(os.close, self._root)
-        self._files = SecretFiles(path, keyring)
-        opened.callback(self._files.close)
+        self.files = SecretFiles(path, keyring)
+        opened.callback(self.files.close)
         self._database = Database(path, self._root)
-        self.local_accounts = LocalAccounts(self._database, self._files)
+        self.local_accounts = LocalAccounts(self._database, self.files)
 
     def close(self) -> None:
         """Close files and connections."""
@@ -72,7 +71,7 @@ class DirectoryStore:
     def look(self, account: str) -> AccountState:
         with self._database.looking() as connection:
             found, state, _ = rows.subject(connection, rows.key_of(account), "")
-            self._files.verify(found)
+            self.files.verify(found)
             return state
 
     def credentials(self, account: str) -> Credentials | None:
@@ -104,7 +103,7 @@ class DirectoryStore:
     ) -> None:
         key = rows.key_of(account)
         with self._database.writing() as connection:
-            self._files.verify(identity.of_database(connection))
+            self.files.verify(identity.of_database(connection))
             _change_state(connection, key, change)
             if forget_sources:
                 rows.forget_sources(connection, key)
@@ -112,7 +111,7 @@ class DirectoryStore:
     def change_states_of(self, changes: Mapping[str, StateChange]) -> Mapping[str, PamTotpError]:
         refused: dict[str, PamTotpError] = {}
         with self._database.writing() as connection:
-            self._files.verify(identity.of_database(connection))
+            self.files.verify(identity.of_database(connection))
             for account, change in changes.items():
                 try:
                     _change_state(connection, rows.key_of(account), change)
@@ -131,7 +130,7 @@ class DirectoryStore:
         with self.writers_lock():
             wanted = self._give_out(changes, refused)
             if wanted:
-                self._files.write({account: one.credentials for account, one in wanted.items()})
+                self.files.write({account: one.credentials for account, one in wanted.items()})
                 self._count(wanted)
         return refused
 
@@ -144,13 +143,13 @@ class DirectoryStore:
         key = rows.key_of(account)
         with self.writers_lock():
             with self._database.writing() as connection:
-                self._files.verify(identity.of_database(connection))
+                self.files.verify(identity.of_database(connection))
                 _change_state(connection, key, removed)
-            self._files.remove(account)
+            self.files.remove(account)
 
     def accounts(self) -> Iterator[tuple[str, AccountState]]:
         with self._database.looking() as connection:
-            self._files.verify(identity.of_database(connection))
+            self.files.verify(identity.of_database(connection))
             found = list(rows.states(connection))
         for key, state in found:
             yield rows.name_of(key), state
@@ -178,7 +177,7 @@ class DirectoryStore:
 
     def change_policy(self, record: PolicyRecord, event: Event) -> int:
         with self._database.writing() as connection:
-            self._files.verify(identity.of_database(connection))
+            self.files.verify(identity.of_database(connection))
             newest = next(iter(rows.policies(connection, 1)), None)
             if newest is not None and newest.id != record.id:
                 raise PolicyError(
@@ -189,11 +188,11 @@ class DirectoryStore:
             return rows.put_policy(connection, record)
 
     def fingerprint(self, account: str, text: str) -> str:
-        return self._keyring.fingerprint(f"{account}\0{text}")
+        return self.files.keyring.fingerprint(f"{account}\0{text}")
 
     def timed_locks(self, now: float) -> list[TimedLock]:
         with self._database.looking() as connection:
-            self._files.verify(identity.of_database(connection))
+            self.files.verify(identity.of_database(connection))
             found = [(rows.name_of(key), state) for key, state in rows.states(connection)]
             sources = rows.sources(connection, now)
         held = [lock for account, state in found for lock in locks.of_state(account, state, now)]
@@ -202,7 +201,7 @@ class DirectoryStore:
     def locked_until(self, lock: TimedLock) -> float:
         with self._database.looking() as connection:
             found, state, source = rows.subject(connection, rows.key_of(lock.account), lock.source)
-            self._files.verify(found)
+            self.files.verify(found)
         return locks.counter(lock.kind, state, source).locked_until
 
     def read_credentials(self, account: str) -> Credentials:
@@ -210,7 +209,7 @@ class DirectoryStore:
 
         Raises FileNotFoundError, StoreDamaged.
         """
-        return self._files.read(account)
+        return self.files.read(account)
 
     @contextmanager
     def writers_lock(self) -> Iterator[None]:
@@ -232,10 +231,10 @@ class DirectoryStore:
 
     def _subject(self, connection: sqlite3.Connection, account: str, source: str) -> Subject:
         found, state, counter = rows.subject(connection, rows.key_of(account), source)
-        store_id = self._files.verify(found)
+        store_id = self.files.verify(found)
         credentials = None
         if state.enrolled is not None:
-            credentials = self._files.counted(store_id, account, state)
+            credentials = self.files.counted(store_id, account, state)
         return Subject(credentials, state, counter)
 
     def _give_out(
@@ -245,7 +244,7 @@ class DirectoryStore:
         their versions set."""
         wanted: dict[str, CredentialsChange] = {}
         with self._database.writing() as connection:
-            self._files.verify(identity.of_database(connection))
+            self.files.verify(identity.of_database(connection))
             for account, change in changes.items():
                 try:
                     subject = self._subject(connection, account, "")

@@ -49,13 +49,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The sealing keys by their ids (8 hex digits); `current` seals, all of them open.
+    """The sealing keys by their ids (8 hex digits); `current` seals, all of them open.  `reload`
+    looks at where they come from again, if they come from anywhere.
 
     Raises UnknownKey if `current` is not among them.
     """
 
     current: str
     keys: dict[str, Secret]
+    reload: Callable[[], Keyring] | None = field(default=None, compare=False, repr=False)
     _fingerprint_key: Secret = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,14 +76,20 @@ class Keyring:
         Raises SealError if it is not one, was sealed under an unknown key, was altered, or
         belongs elsewhere.
         """
-        if len(sealed) < _HEAD.size or not sealed.startswith(MAGIC):
-            raise SealError("not a sealed record of this version")
+        self.key_id(sealed)
         head, body = sealed[: _HEAD.size], sealed[_HEAD.size :]
         try:
             plain = self._cipher(head, place).decrypt(_nonce(head), body, _bound(head, place))
         except InvalidTag as error:
             raise SealError("altered, or moved here from another place") from error
         return _HEAD.unpack(head)[2], plain
+
+    @staticmethod
+    def key_id(sealed: bytes) -> str:
+        """Return the id of the key that a record was sealed under.  Raises SealError."""
+        if len(sealed) < _HEAD.size or not sealed.startswith(MAGIC):
+            raise SealError("not a sealed record of this version")
+        return str(_HEAD.unpack(sealed[: _HEAD.size])[1].decode("ascii", "replace"))
 
     def fingerprint(self, text: str) -> str:
         """Return a keyed hash of `text`, 16 hex digits."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from pam_totp.account import AccountState, Credentials
-from pam_totp.errors import SealError, StoreDamaged
+from pam_totp.errors import SealError, StoreDamaged, UnknownKey
 from pam_totp.store import codec, identity, rows, trust
 from pam_totp.store.seal import Keyring, Place
 
@@ -66,15 +66,66 @@ class SecretFiles:
         sealed = trust.read(key, directory=self._directory, shown=shown)
         place = _place(store_id or self._store_id(), account)
         try:
-            version, plain = self._keyring.open(sealed, place)
+            version, plain = self._opened(sealed, place)
         except SealError as error:
             raise type(error)(
                 f"the secret of {account!r}: {error}", hint=error.hint or self._put_back(account)
             ) from error
         return codec.credentials_from_bytes(plain, version)
 
+    def _opened(self, sealed: bytes, place: Place) -> tuple[int, bytes]:
+        """Open a record; one under a key that is not known may have been sealed after a rotation
+        that this process has not heard of."""
+        try:
+            return self._keyring.open(sealed, place)
+        except UnknownKey:
+            if not self._refresh():
+                raise
+            return self._keyring.open(sealed, place)
+
+    def _refresh(self) -> bool:
+        """Look at the key file again; False where the keys come from none.  Raises StoreError."""
+        if self._keyring.reload is None:
+            return False
+        self._keyring = self._keyring.reload()
+        return True
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys, as they are known here."""
+        return self._keyring
+
+    def accounts(self) -> list[str]:
+        """Return whose files are there, whether they count or not, by name."""
+        names = (name for name in os.listdir(self._directory) if not name.startswith("."))
+        return sorted(map(rows.name_of, names))
+
+    def sealed_under(self, account: str) -> str | None:
+        """Return the id of the key that an account's file was sealed under, None where the file
+        is gone.  Raises StoreDamaged."""
+        key = rows.key_of(account)
+        try:
+            sealed = trust.read(key, directory=self._directory, shown=self._path / SECRETS / key)
+        except FileNotFoundError:
+            return None
+        return Keyring.key_id(sealed)
+
+    def reseal(self, accounts: Iterable[str]) -> int:
+        """Seal accounts' files under the current key that were not, and return how many were.
+
+        Under the writers' lock.  Raises StoreError, StoreDamaged.
+        """
+        self._refresh()
+        stale = [a for a in accounts if self.sealed_under(a) not in (None, self._keyring.current)]
+        store_id = self._store_id()
+        again = {a: self._sealed(store_id, a, self.read(a, store_id)) for a in stale}
+        if again:
+            trust.write_all(self._directory, {rows.key_of(a): one for a, one in again.items()})
+        return len(again)
+
     def write(self, given: Mapping[str, Credentials]) -> None:
         """Replace accounts' files; they count when the state says so.  Raises StoreError."""
+        self._refresh()  # a key that a rotation has dropped must seal nothing more
         store_id = self._store_id()
         sealed = {rows.key_of(a): self._sealed(store_id, a, one) for a, one in given.items()}
         trust.write_all(self._directory, sealed)
