@@ -28,7 +28,8 @@ def load(path: Path) -> Keyring:
     except FileNotFoundError:
         raise StoreError(
             f"{path}: the key is not there",
-            hint=f"put {path} back from its copy; where nobody has enrolled yet: pam-totp setup",
+            hint=f"put {path} back from its copy; where there is none: pam-totp key lost; "
+            "where nobody has enrolled yet: pam-totp setup",
         ) from None
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     found = [_LINE.fullmatch(line) for line in lines]

@@ -53,9 +53,8 @@ def list_(administrator: Administrator, *, as_json: bool) -> None:
         return
     table(("Key", "Secrets", "Is"), [(id_, str(number), is_) for id_, number, is_ in rows])
     if any(id_ not in ring.keys for id_ in ids):
-        hint(
-            f"{administrator.command('key', 'import', 'FILE')}, or without a copy of the key: key lost"
-        )
+        lost_ = administrator.command("key", "lost")
+        hint(f"{administrator.command('key', 'import', 'FILE')}; without a copy of it: {lost_}")
     elif len(ring.keys) > 1:
         hint(f"{administrator.command('key', 'rotate')} ends the rotation that was begun")
 

@@ -124,8 +124,7 @@ def _key(loaded: Config) -> bool:
     if _has_secrets(loaded.data_directory):
         raise StoreError(
             f"{path} is gone, and {loaded.data_directory} holds secrets that only this key opens",
-            hint=f"put {path} back from its copy; without one, move {loaded.data_directory} "
-            "away, and let everybody enroll anew after: pam-totp setup",
+            hint=f"put {path} back from its copy; where there is none: pam-totp key lost",
         )
     _make_directory(path.parent)
     keyfile.create(path)
