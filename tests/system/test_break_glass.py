@@ -71,7 +71,7 @@ def test_a_broken_store(person: Person) -> None:
     """With a half of it lost logins are refused; put together again they go on with the next
     code."""
     (DATA / "secrets" / ".store").unlink()
-    assert log_in(person.name, None, None) == UNAVAILABLE
+    assert log_in(person.name, person.password, None) == UNAVAILABLE
     documented("pam-totp store renew")
     pam_totp("store", "renew", "--yes")
     step, _ = now()
