@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.system.lab import host, phone, records, stacks
-from tests.system.lab.host import AUTH_ERR, SUCCESS, UNAVAILABLE
+from tests.system.lab.host import AUTH_ERR, SUCCESS
 from tests.system.lab.journal import Journal
 from tests.system.lab.person import Person
 
@@ -370,13 +370,27 @@ def test_local_line_that_could_not_say(outcome: str, enrolled: Person, address: 
     assert address not in records.wrong_passwords(enrolled.name)
 
 
-def test_local_line_of_a_later_release(enrolled: Person, newcomer: Person, address: str) -> None:
-    """What this release does not know on a line lets nobody in, in either phase: `local`
-    accounts are not in it, and its account line must not stand in for pam_unix's."""
+def test_local_lines_of_an_account_of_the_machine(
+    person: Person, newcomer: Person, address: str
+) -> None:
+    """They have no say about an account of the machine, in either phase: the line behind asks as
+    before, and an expired account stays out."""
     newcomer.expire()
     with stacks.installed("lab-local", with_local("pam_totp.so local")) as name:
-        assert host.login(name, enrolled.name, f"--rhost={address}").result == UNAVAILABLE
-        assert host.login(name, newcomer.name, f"--rhost={address}").result == UNAVAILABLE
+        code = person.fresh_code()
+        assert host.login(name, person.name, f"--rhost={address}", code=code).result == SUCCESS
     text = LOCAL_ACCOUNT.format("pam_totp.so local") + stacks.shipped(PLAIN)
+    assert account_phase(PLAIN, newcomer.name, text) != SUCCESS
+    assert account_phase(PLAIN, person.name, text) == SUCCESS
+
+
+def test_an_argument_of_a_later_release(enrolled: Person, newcomer: Person, address: str) -> None:
+    """What this release does not know on a line lets nobody in, in either phase, and its account
+    line does not stand in for pam_unix's."""
+    newcomer.expire()
+    with stacks.installed("lab-later", with_local("pam_totp.so later")) as name:
+        ended = host.login(name, enrolled.name, f"--rhost={address}")
+        assert ended.result not in (SUCCESS, "PAM_IGNORE")
+    text = LOCAL_ACCOUNT.format("pam_totp.so later") + stacks.shipped(PLAIN)
     assert account_phase(PLAIN, newcomer.name, text) != SUCCESS
     assert records.wrong_passwords(enrolled.name).get(address) is None
