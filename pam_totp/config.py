@@ -15,6 +15,8 @@ from typing import Any, Final, Literal
 
 import yaml
 
+from pam_totp import credential
+from pam_totp.credential import Place
 from pam_totp.errors import ConfigError
 from pam_totp.speech import is_language
 
@@ -34,7 +36,7 @@ class Config:
     issuer: str
     language: str
     data_directory: Path
-    key_file: Path
+    key_file: Place
     runtime_directory: Path
     prompt_password: str
     prompt_code: str
@@ -82,6 +84,15 @@ def _path(value: Any) -> Path:
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
         raise ValueError("an absolute path")
     return Path(value)
+
+
+def _key_place(value: Any) -> Place:
+    if isinstance(value, str) and value.startswith(credential.PREFIX):
+        return credential.parse(value)
+    try:
+        return _path(value)
+    except ValueError:
+        raise ValueError("an absolute path, or credential:NAME") from None
 
 
 def _seconds(least: float, most: float) -> Callable[[Any], float]:
@@ -153,9 +164,10 @@ OPTIONS: Final = (
     Option(
         "key-file",
         "/etc/pam-totp/seal.key",
-        _path,
+        _key_place,
         "The key that seals the secrets. Keep a copy of it elsewhere: without it every\n"
-        "account must enroll anew. Owned by root, mode 0400.",
+        "account must enroll anew. Owned by root, mode 0400. credential:NAME is a systemd\n"
+        "credential of pam-totpd.service; then logins need the service (docs/keys.md).",
     ),
     Option(
         "runtime-directory",

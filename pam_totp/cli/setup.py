@@ -16,6 +16,7 @@ from pam_totp.cli.administrator import Administrator
 from pam_totp.cli.first_policy import FirstPolicy
 from pam_totp.cli.terminal import Terminal, hint, say, terminal
 from pam_totp.config import Config
+from pam_totp.credential import Credential
 from pam_totp.doctor.clock import turn_on
 from pam_totp.errors import StoreError
 from pam_totp.store import founding, trust
@@ -118,6 +119,9 @@ def _key(loaded: Config) -> bool:
     Raises StoreError where secrets are there that a new key could not open.
     """
     path = loaded.key_file
+    if isinstance(path, Credential):
+        keyfile.load(path)
+        return False
     if path.exists():
         keyfile.load(path)
         return False
@@ -127,7 +131,7 @@ def _key(loaded: Config) -> bool:
             hint=f"put {path} back from its copy; where there is none: pam-totp key lost",
         )
     _make_directory(path.parent)
-    keyfile.create(path)
+    keyfile.create(path, now=clock.now())
     return True
 
 

@@ -59,6 +59,7 @@ _ACTS: Final = {
     "policy": "policy changed",
     "key-rotated": "a new sealing key",
     "key-imported": "sealing keys put back",
+    "key-exported": "sealing keys copied out",
     "key-lost": "started over without the sealing key",
     "renew": "data put together anew, codes until then void",
     "pruned": "what was enrolled removed: the person is gone",

@@ -37,7 +37,7 @@ def _runtime_place(machine: Machine) -> Iterator[Finding]:
 
 def _key_apart(machine: Machine) -> Iterator[Finding]:
     key, data = machine.config.key_file, machine.config.data_directory
-    if data in key.parents:
+    if isinstance(key, Path) and data in key.parents:
         yield warning(
             f"the key {key} lies with the data that it seals: whoever copies one has both",
             f"mv {key} /etc/pam-totp/seal.key, and in {machine.configuration} write: "

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pam_totp.bridge.listener import SOCKET_NAME
+from pam_totp.credential import Credential
 from pam_totp.doctor.finding import Check, Finding, error, warning
 from pam_totp.doctor.machine import Machine
 from pam_totp.errors import StoreDamaged
@@ -39,6 +40,8 @@ def _config_mode(machine: Machine) -> Iterator[Finding]:
 
 def _key_mode(machine: Machine) -> Iterator[Finding]:
     path = machine.config.key_file
+    if isinstance(path, Credential):  # systemd's to keep
+        return
     found = _seen(path)
     if found is None:
         return
@@ -77,7 +80,13 @@ def _state_mode(machine: Machine) -> Iterator[Finding]:
 
 def _parents(machine: Machine) -> Iterator[Finding]:
     loaded = machine.config
-    kept = (machine.configuration, loaded.key_file, loaded.data_directory, loaded.runtime_directory)
+    places = (
+        machine.configuration,
+        loaded.key_file,
+        loaded.data_directory,
+        loaded.runtime_directory,
+    )
+    kept = (place for place in places if isinstance(place, Path))
     for path in sorted({above for place in kept for above in place.parents}):
         found = _seen(path.resolve())
         if found and not _only_ours(found):

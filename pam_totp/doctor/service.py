@@ -15,7 +15,8 @@ from pam_totp.bridge import wire
 from pam_totp.bridge.constants import Constants
 from pam_totp.bridge.listener import SOCKET_NAME
 from pam_totp.bridge.peers import ROOT, peer_of
-from pam_totp.doctor.finding import Check, Finding, Unchecked, error, warning
+from pam_totp.credential import Credential
+from pam_totp.doctor.finding import Check, Finding, Unchecked, error, note, warning
 from pam_totp.doctor.machine import Machine
 
 _ANSWER_SECONDS: Final = 5.0
@@ -66,9 +67,9 @@ def _current(machine: Machine) -> Iterator[Finding]:
     program = Path(str(pam_totp.__file__))
     if program.stat().st_ctime > started:  # when it was installed; the mtime is of its making
         yield warning("pam-totpd is of before the last upgrade", _restart(machine))
-    for path in (machine.configuration, machine.config.key_file):
-        if path.exists() and path.stat().st_mtime > started:
-            yield warning(f"{path} has changed since pam-totpd read it", _restart(machine))
+    path = machine.configuration
+    if path.exists() and path.stat().st_mtime > started:
+        yield warning(f"{path} has changed since pam-totpd read it", _restart(machine))
 
 
 def _enabled(machine: Machine) -> Iterator[Finding]:
@@ -82,6 +83,11 @@ def _enabled(machine: Machine) -> Iterator[Finding]:
 
 
 def _one_shot(machine: Machine) -> Iterator[Finding]:
+    if isinstance(machine.config.key_file, Credential):
+        yield note(
+            "the key is a credential of pam-totpd: nobody who needs a code logs in without it"
+        )
+        return
     path = machine.at(_ONESHOT)
     try:
         found = path.stat()

@@ -30,12 +30,26 @@ _LARGE: Final = 1 << 30  # a million events, as many as are kept, take a third o
 
 def _key(machine: Machine) -> Iterator[Finding]:
     path = machine.config.key_file
-    if not files.trusted(path):
+    if isinstance(path, Path) and not files.trusted(path):
         raise Unchecked("others can get at the key")
     try:
         keyfile.load(path)
     except StoreError as wrong:
         yield error(str(wrong), wrong.hint or f"put {path} back from its copy")
+
+
+def _one_key(machine: Machine) -> Iterator[Finding]:
+    """Two keys in the file: a rotation was cut short, or keys were put back."""
+    try:
+        ring = keyfile.load(machine.config.key_file)
+    except StoreError as wrong:
+        raise Unchecked("the key cannot be read") from wrong
+    if len(ring.keys) > 1:
+        yield warning(
+            f"{machine.config.key_file} holds old keys beside the current one: a rotation was cut "
+            "short, or keys were put back",
+            "pam-totp key rotate",
+        )
 
 
 def _opens(machine: Machine) -> Iterator[Finding]:
@@ -199,6 +213,7 @@ def _bytes(path: Path) -> int:
 
 CHECKS: Final = (
     Check("key", "the key can be read", _key),
+    Check("one-key", "no old key is left in the key file", _one_key),
     Check("store", "the store opens, and its halves belong together", _opens),
     Check("state", "state.db is sound", _sound),
     Check("secrets", "the secret of every account that has enrolled can be read", _secrets),

@@ -60,7 +60,8 @@ SILENT: Final = frozenset(
         *("local-account", "account-added", "account-removed", "password-set"),
         *("admin-granted", "admin-revoked"),
         # Of no account.
-        *("policy", "renew", "key-rotated", "key-imported", "key-lost"),
+        *("policy", "renew", "key-rotated", "key-exported", "key-imported"),
+        "key-lost",
     }
 )
 

@@ -92,7 +92,12 @@ class Keyring:
         return str(_HEAD.unpack(sealed[: _HEAD.size])[1].decode("ascii", "replace"))
 
     def fingerprint(self, text: str) -> str:
-        """Return a keyed hash of `text`, 16 hex digits."""
+        """Return a keyed hash of `text`, 16 hex digits.
+
+        Its key goes with the current one.  So a code that is sent again by itself across a
+        rotation may count a second time, once; what an old key could tell of the codes that
+        were typed it tells no more.
+        """
         key = self._fingerprint_key.reveal()
         raw = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2s(raw, key=key, digest_size=8).hexdigest()
@@ -107,7 +112,8 @@ class Keyring:
         except KeyError:
             raise UnknownKey(
                 f"sealed under key {key_id!r}, which is not in the key file",
-                hint="put the key file back from its copy: see pam-totp.yaml, key-file",
+                hint="put the key file back from its copy, or: pam-totp key import COPY; without "
+                "a copy: pam-totp key lost",
             ) from None
         return HKDF(SHA256(), KEY_BYTES, salt, b"pam-totp seal 1\0" + info).derive(key.reveal())
 

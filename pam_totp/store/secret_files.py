@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pam_totp.account import AccountState, Credentials
-from pam_totp.errors import SealError, StoreDamaged, UnknownKey
+from pam_totp.errors import PamTotpError, SealError, StoreDamaged, StoreError, UnknownKey
 from pam_totp.store import codec, identity, rows, trust
-from pam_totp.store.seal import Keyring, Place
+from pam_totp.store.seal import MAGIC, Keyring, Place
 
 SECRETS: Final = "secrets"
 
@@ -61,67 +62,55 @@ class SecretFiles:
 
         Raises FileNotFoundError, StoreDamaged.
         """
-        key = rows.key_of(account)
-        shown = self._path / SECRETS / key
-        sealed = trust.read(key, directory=self._directory, shown=shown)
         place = _place(store_id or self._store_id(), account)
         try:
-            version, plain = self._opened(sealed, place)
-        except SealError as error:
-            raise type(error)(
-                f"the secret of {account!r}: {error}", hint=error.hint or self._put_back(account)
-            ) from error
-        return codec.credentials_from_bytes(plain, version)
-
-    def _opened(self, sealed: bytes, place: Place) -> tuple[int, bytes]:
-        """Open a record; one under a key that is not known may have been sealed after a rotation
-        that this process has not heard of."""
-        try:
-            return self._keyring.open(sealed, place)
+            version, plain = self._opened(account, place)
         except UnknownKey:
-            if not self._refresh():
-                raise
-            return self._keyring.open(sealed, place)
-
-    def _refresh(self) -> bool:
-        """Look at the key file again; False where the keys come from none.  Raises StoreError."""
-        if self._keyring.reload is None:
-            return False
-        self._keyring = self._keyring.reload()
-        return True
+            # A rotation that this process has not heard of; the file may be a newer one by now.
+            with suppress(StoreError):
+                self._refresh()
+            version, plain = self._opened(account, place)
+        return codec.credentials_from_bytes(plain, version)
 
     @property
     def keyring(self) -> Keyring:
         """The keys, as they are known here."""
         return self._keyring
 
-    def accounts(self) -> list[str]:
-        """Return whose files are there, whether they count or not, by name."""
+    def sealed_under(self) -> dict[str, str | None]:
+        """Return the id of the key that each account's file is sealed under, whether it counts
+        or not: "" for what is no sealed record, None for what may not be read."""
         names = (name for name in os.listdir(self._directory) if not name.startswith("."))
-        return sorted(map(rows.name_of, names))
+        return {rows.name_of(name): self._key_id(name) for name in sorted(names)}
 
-    def sealed_under(self, account: str) -> str | None:
-        """Return the id of the key that an account's file was sealed under, None where the file
-        is gone.  Raises StoreDamaged."""
-        key = rows.key_of(account)
-        try:
-            sealed = trust.read(key, directory=self._directory, shown=self._path / SECRETS / key)
-        except FileNotFoundError:
-            return None
-        return Keyring.key_id(sealed)
+    def reseal(self, accounts: Iterable[str]) -> dict[str, PamTotpError]:
+        """Seal files under the current key, under the writers' lock; credentials and versions
+        stay the same.  Returns whose could not be and why: they stay as they are.
 
-    def reseal(self, accounts: Iterable[str]) -> int:
-        """Seal accounts' files under the current key that were not, and return how many were.
-
-        Under the writers' lock.  Raises StoreError, StoreDamaged.
+        Raises StoreError.
         """
         self._refresh()
-        stale = [a for a in accounts if self.sealed_under(a) not in (None, self._keyring.current)]
         store_id = self._store_id()
-        again = {a: self._sealed(store_id, a, self.read(a, store_id)) for a in stale}
-        if again:
-            trust.write_all(self._directory, {rows.key_of(a): one for a, one in again.items()})
-        return len(again)
+        sealed: dict[str, bytes] = {}
+        refused: dict[str, PamTotpError] = {}
+        for account in accounts:
+            place = _place(store_id, account)
+            try:
+                version, plain = self._opened(account, place)
+            except FileNotFoundError:  # removed in the meantime
+                continue
+            except PamTotpError as error:
+                refused[account] = error
+                continue
+            sealed[rows.key_of(account)] = self._keyring.seal(plain, place, version)
+        if sealed:
+            trust.write_all(self._directory, sealed)
+        return refused
+
+    def sweep(self) -> None:
+        """Remove, under the writers' lock, what those have left who were killed while they
+        wrote."""
+        trust.sweep(self._directory, MAGIC)
 
     def write(self, given: Mapping[str, Credentials]) -> None:
         """Replace accounts' files; they count when the state says so.  Raises StoreError."""
@@ -133,6 +122,31 @@ class SecretFiles:
     def remove(self, account: str) -> None:
         """Remove an account's file; one that is not there is fine."""
         trust.remove(self._directory, rows.key_of(account))
+
+    def _opened(self, account: str, place: Place) -> tuple[int, bytes]:
+        """Return version and plain bytes of an account's file."""
+        key = rows.key_of(account)
+        shown = self._path / SECRETS / key
+        sealed = trust.read(key, directory=self._directory, shown=shown)
+        try:
+            return self._keyring.open(sealed, place)
+        except SealError as error:
+            raise type(error)(
+                f"the secret of {account!r}: {error}", hint=error.hint or self._put_back(account)
+            ) from error
+
+    def _refresh(self) -> None:
+        """Look at the key file again, where the keys come from one.  Raises StoreError."""
+        if self._keyring.reload is not None:
+            self._keyring = self._keyring.reload()
+
+    def _key_id(self, name: str) -> str | None:
+        try:
+            return Keyring.key_id(trust.read(name, directory=self._directory))
+        except (FileNotFoundError, SealError):
+            return ""
+        except StoreError:
+            return None
 
     def _sealed(self, store_id: str, account: str, credentials: Credentials) -> bytes:
         plain = codec.credentials_to_bytes(credentials)

@@ -19,6 +19,7 @@ from pam_totp.errors import StoreDamaged, StoreError
 
 _LARGEST: Final = 1 << 20
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+_TEMPORARY: Final = ".new-"
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -115,7 +116,7 @@ def write_all(
     opened: list[int] = []
     try:
         for number, (name, data) in enumerate(files.items()):
-            written[name] = f".new-{os.getpid()}-{number}"
+            written[name] = f"{_TEMPORARY}{os.getpid()}-{number}"
             fd = os.open(written[name], _CREATE, 0o600, dir_fd=directory)
             opened.append(fd)
             _fill(fd, data, mode, (owners or {}).get(name))
@@ -131,6 +132,16 @@ def write_all(
     finally:
         for fd in opened:
             os.close(fd)
+
+
+def sweep(directory: int, start: bytes) -> None:
+    """Remove the temporary files of processes that were killed, of those files that begin so:
+    whoever else may be writing such a file at this moment must be kept out by a lock."""
+    for name in os.listdir(directory):
+        if name.startswith(_TEMPORARY):
+            with suppress(FileNotFoundError, StoreError):
+                if read(name, directory=directory).startswith(start):
+                    remove(directory, name)
 
 
 def remove(directory: int, name: str) -> None:

@@ -220,14 +220,17 @@ CASES: Final = [
     Case("warning socket-mode", "chmod 0600 /run/pam-totp/login.socket", "chmod 0666", cured=True),
     # store
     Case("error key", f"rm {KEY}", f"put {KEY} back"),
-    Case(
-        "error key", f"echo nothing >{KEY}", f"put {KEY} back", beside=("warning service-current",)
-    ),
+    Case("error key", f"echo nothing >{KEY}", f"put {KEY} back"),
     Case(
         "error secrets",
-        f"sed -i '$s/ .*/ {'0' * 64}/' {KEY}; chmod 0400 {KEY}",
+        f"sed -i '2s/ .*/ {'0' * 64}/' {KEY}; chmod 0400 {KEY}",
         "pam-totp reset MEMBER",
-        beside=("warning service-current",),
+    ),
+    Case(
+        "warning one-key",
+        f"chmod 0600 {KEY}; echo 00000000 {'0' * 64} >>{KEY}; chmod 0400 {KEY}",
+        "pam-totp key rotate",
+        cured=True,
     ),
     Case(
         "error store",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import pytest
 
@@ -16,10 +17,12 @@ from tests.system.lab.host import SUCCESS, UNAVAILABLE
 from tests.system.lab.journal import Journal
 from tests.system.lab.person import Person
 from tests.system.lab.phone import totp
-from tests.system.lab.product import COMMAND, Service, ask_pam_totp, pam_totp
+from tests.system.lab.product import COMMAND, DATA, Service, ask_pam_totp, pam_totp
+from tests.system.lab.wait import DEADLINE
 
 STACK: Final = "lab-keys"
 KEY: Final = Path("/etc/pam-totp/seal.key")
+SECRETS: Final = DATA / "secrets"
 KILLS: Final = 50
 PHRASE: Final = "a long walk in the rain\n"
 
@@ -51,20 +54,24 @@ class Counting:
 
 
 class Load(threading.Thread):
-    """Logs in, one after the other, until it is told to stop."""
+    """Does something over and over until it is told to stop."""
 
-    def __init__(self, people: list[Counting]) -> None:
+    def __init__(self, what: Callable[[], list[str]]) -> None:
         super().__init__()
         self.results: list[str] = []
-        self._people = people
+        self._what = what
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.is_set():
-            self.results += [one.logs_in() for one in self._people]
+            self.results += self._what()
 
-    def stop(self) -> None:
-        """Let the round under way be the last."""
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let what is under way be the last."""
         self._over.set()
         self.join()
 
@@ -74,41 +81,82 @@ def damaged() -> list[str]:
     return [one["account"] for one in ask_pam_totp("status") if one["damage"]]
 
 
+def in_the_key_file() -> list[str]:
+    """Return the ids of the keys in the key file."""
+    return [line[:8] for line in KEY.read_text().splitlines() if not line.startswith("#")]
+
+
+def marks() -> tuple[int, int]:
+    """Return what changes when a rotation has begun to write."""
+    return KEY.stat().st_ino, SECRETS.stat().st_mtime_ns
+
+
+def rotation() -> subprocess.Popen[bytes]:
+    """Start a rotation."""
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen([COMMAND, "key", "rotate"], stdout=nowhere, stderr=nowhere)
+
+
+def begun(process: subprocess.Popen[bytes]) -> None:
+    """Wait until it writes, or has ended."""
+    before = marks()
+    while process.poll() is None and marks() == before:
+        time.sleep(0.0005)
+
+
+def how_long() -> float:
+    """Return for how long a rotation writes, in seconds."""
+    process = rotation()
+    begun(process)
+    at = time.monotonic()
+    assert process.wait(DEADLINE) == 0
+    return time.monotonic() - at
+
+
+@pytest.mark.timeout(900)
 def test_rotated_under_load_and_killed(people: People, service: Service) -> None:
-    """Fifty rotations, killed at random moments, while people log in and enroll: after each one
-    every secret opens, no login fails, and the last one ends with one key."""
-    load = Load([Counting(people()) for _ in range(3)])
+    """Fifty rotations killed at random moments, most of them while they write, while people log
+    in and enroll: after each one every secret opens; no login and no enrollment fails; and the
+    next rotation ends with one key, under which everybody logs in."""
+    crowd = [Counting(people()) for _ in range(3)]
     for _ in range(20):
         people().enroll()
-    newcomers, moments = [], random.Random(1)
-    pid = service.pid
-    load.start()
-    try:
+    busy, pid, moments, halfway = people(), service.pid, random.Random(), 0
+
+    def log_in() -> list[str]:
+        return [one.logs_in() for one in crowd]
+
+    def enroll() -> list[str]:
+        busy.enroll()
+        pam_totp("reset", busy.name, "--yes", "--no-invitation")
+        return ["enrolled"]
+
+    writing = how_long()
+    with Load(log_in) as logins, Load(enroll) as enrollments:
         for number in range(KILLS):
-            process = subprocess.Popen(
-                [COMMAND, "key", "rotate"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            try:
-                process.wait(moments.uniform(0.0, 0.8))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process = rotation()
+            if number % 5:
+                begun(process)
+                time.sleep(moments.uniform(0.0, writing))
+            else:
+                time.sleep(moments.uniform(0.0, 1.0))
+            process.kill()
+            process.wait()
+            halfway += len(in_the_key_file()) > 1
             assert damaged() == []
-            if number % 10 == 0:
-                newcomers.append(people())
-                newcomers[-1].enroll()
-        pam_totp("key", "rotate")
-    finally:
-        load.stop()
+    assert set(logins.results) == {SUCCESS}
+    assert len(logins.results) > KILLS
+    assert len(enrollments.results) > KILLS // 10
+    assert halfway >= KILLS // 5, "too few were killed while they had two keys"
+    pam_totp("key", "rotate")
     assert damaged() == []
-    assert len(load.results) > KILLS
-    assert set(load.results) == {SUCCESS}
-    (only,) = ask_pam_totp("key", "list")
-    assert (only["is"], service.pid) == ("current", pid)
-    for person in newcomers:
-        code = person.fresh_code()
-        ended = host.login(STACK, person.name, password=person.password, code=code)
-        assert ended.result == SUCCESS
+    assert len(in_the_key_file()) == 1
+    assert [log_in() for _ in range(2)] == [[SUCCESS] * len(crowd)] * 2
+    busy.enroll()
+    ended = host.login(STACK, busy.name, password=busy.password, code=busy.fresh_code())
+    assert (ended.result, service.pid) == (SUCCESS, pid)
+    # Nothing is left of what those had written who were killed: old keys above all.
+    assert [path for place in (KEY.parent, SECRETS) for path in place.glob(".new-*")] == []
 
 
 def test_without_the_service(person: Person, service: Service) -> None:

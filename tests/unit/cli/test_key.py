@@ -96,7 +96,7 @@ def test_cut_short(crowd: Host) -> None:
     what to do."""
     store = crowd.world().store
     assert isinstance(store, DirectoryStore)
-    assert rotation.begin(store, crowd.key)
+    assert rotation.begin(store, crowd.key, 0.0)
     with store.writers_lock():
         store.files.reseal(["bin", "daemon"])
     assert sorted(number for _, number, _ in keys(crowd)) == [2, 3]
@@ -216,7 +216,7 @@ def test_one_key_of_two_is_lost(crowd: Host) -> None:
     """Only those go whose secrets nothing opens."""
     store = crowd.world().store
     assert isinstance(store, DirectoryStore)
-    rotation.begin(store, crowd.key)
+    rotation.begin(store, crowd.key, 0.0)
     with store.writers_lock():
         store.files.reseal(["bin", "daemon"])
     ring = keyfile.load(crowd.key)
