@@ -135,12 +135,14 @@ def write_all(
 
 
 def sweep(directory: int, start: bytes) -> None:
-    """Remove the temporary files of processes that were killed, of those files that begin so:
-    whoever else may be writing such a file at this moment must be kept out by a lock."""
+    """Remove the temporary files of processes that were killed, of those files that begin so or
+    in which nothing is yet: whoever may be writing one at this moment must be kept out by a lock.
+    """
     for name in os.listdir(directory):
         if name.startswith(_TEMPORARY):
             with suppress(FileNotFoundError, StoreError):
-                if read(name, directory=directory).startswith(start):
+                found = read(name, directory=directory)
+                if not found or found.startswith(start):
                     remove(directory, name)
 
 
