@@ -37,10 +37,10 @@ class Credential:
     def missing(self) -> StoreError:
         """Return the error of its absence."""
         return StoreError(
-            f"the key is the credential {self.name!r} of {UNIT}, which is there only while the "
-            "service runs",
-            hint=f"systemctl start pam-totpd, with LoadCredential={self.name}:/PATH/OF/KEY in a "
-            f"drop-in (systemctl edit pam-totpd)",
+            f"the key is the credential {self.name!r} of {UNIT}, and is not there: the service "
+            "does not run, or was not given it",
+            hint="systemctl start pam-totpd; the service is given it by "
+            f"LoadCredential={self.name}:/PATH/OF/KEY (systemctl edit pam-totpd)",
         )
 
 

@@ -15,7 +15,7 @@ from pam_totp.account import Credentials
 from pam_totp.doctor import files
 from pam_totp.doctor.finding import Check, Finding, Unchecked, error, warning
 from pam_totp.doctor.machine import Machine
-from pam_totp.errors import PamTotpError, StoreError
+from pam_totp.errors import NameServiceError, PamTotpError, StoreError
 from pam_totp.store import identity, rows, trust
 from pam_totp.store.database import NAME, Database
 from pam_totp.store.directory import DirectoryStore
@@ -110,10 +110,15 @@ def _secrets(machine: Machine) -> Iterator[Finding]:
 
 
 def _names(machine: Machine) -> Iterator[Finding]:
+    unsure: list[NameServiceError] = []
     for name, credentials in _enrolled(machine):
         if machine.store.local_accounts.get(name) is not None:
             continue
-        person = machine.lookup(name)
+        try:
+            person = machine.lookup(name)
+        except NameServiceError as error_:  # of the others it may know
+            unsure.append(error_)
+            continue
         if person is None:
             yield warning(
                 f"{name!r} has enrolled, and the name service does not know the name any more",
@@ -125,6 +130,9 @@ def _names(machine: Machine) -> Iterator[Finding]:
                 "logins are refused",
                 "pam-totp prune",
             )
+    if unsure:
+        more = f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
+        yield error(f"could not check: {unsure[0]}{more}", unsure[0].hint)
 
 
 def _shared_uids(machine: Machine) -> Iterator[Finding]:

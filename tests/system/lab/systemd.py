@@ -18,7 +18,8 @@ _ROOT: Final = _PLACE / "root"
 _GROUPS: Final = _PLACE / "groups"
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
-# Runs as process 1 of new namespaces, and becomes systemd.
+# Runs as process 1 of new namespaces, and becomes systemd.  Mounts are shared within them, as on
+# a machine: systemd makes the one of a unit's credentials in a process of its own.
 _BOOT: Final = f"""
 set -e
 mount --make-rprivate /
@@ -31,6 +32,7 @@ cd {_ROOT}
 pivot_root . run/old
 cd /
 umount --lazy /run/old
+mount --make-rshared /
 exec env -i container=lab PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --unit=basic.target
 """
 

@@ -123,6 +123,26 @@ def test_names(patient: Patient) -> None:
     assert unknown.found.startswith("could not check: ")
 
 
+def test_a_name_service_that_knows_some(patient: Patient) -> None:
+    """Who is gone is found, though the name service cannot say anything of somebody else."""
+    store = DirectoryStore(patient.data, keyfile.load(patient.key))
+    person = Person("games", 5)
+    enrollment.keep(store, enrollment.draft(store, person, "phone", 0.0), 0.0, "root", 0)
+    store.close()
+
+    def lookup(name: str) -> Person | None:
+        if name == "games":
+            raise NameServiceError(f"NSS could not look up {name!r}", hint="getent passwd")
+        return None
+
+    gone, unknown = looked(patient, lookup)
+    assert (gone.level, gone.do) == ("warning", "pam-totp prune")
+    assert (unknown.level, unknown.found) == (
+        "error",
+        "could not check: NSS could not look up 'games'",
+    )
+
+
 def test_space(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system with little room is a warning, one without an error, a read-only one too."""
 
