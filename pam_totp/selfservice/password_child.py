@@ -15,8 +15,6 @@ from typing import Any, Final
 from pam_totp.bridge import process
 from pam_totp.policy.values import OWN_SERVICE
 
-_LARGEST: Final = 65_536  # bytes
-
 # linux-pam's _pam_types.h
 _SILENT: Final = 0x8000
 _DISALLOW_NULL_AUTHTOK: Final = 1
@@ -43,7 +41,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     process.harden()
     answer = _answers_alone()
-    question = json.loads(sys.stdin.buffer.read(_LARGEST))
+    question = json.load(sys.stdin.buffer)
     os.write(answer, ask(question).encode("utf-8", "replace"))
     return 0
 

@@ -200,3 +200,33 @@ def test_the_end(serving: Serving, comes: Callable[..., Client]) -> None:
     server.stop()
     assert client.is_over
     assert server.wait(PATIENCE)
+
+
+def test_half_a_connection(serving: Serving, comes: Callable[..., Client]) -> None:
+    """Who will ask nothing more has what was asked answered, and that is the end."""
+    serving()
+    client = comes()
+    client.sends(message.encode({"request": "hello"}))
+    client.socket.shutdown(socket.SHUT_WR)
+    assert "done" in client.hears()
+    assert client.is_over
+
+
+def test_who_does_not_listen(serving: Serving, comes: Callable[..., Client], until: Until) -> None:
+    """Who asks and asks and never reads an answer is given up as the silent are, and the place is
+    free again."""
+    serving(idle=0.05, each=1, requests=1_000_000)
+    deaf, request = comes(), message.encode({"request": "hello"})
+    deaf.socket.settimeout(0)
+
+    def given_up() -> bool:
+        try:
+            while True:
+                deaf.socket.send(request)
+        except BlockingIOError:
+            return False
+        except (BrokenPipeError, ConnectionResetError):
+            return True
+
+    until(given_up)
+    until(lambda: "done" in comes().asks())
