@@ -97,6 +97,7 @@ def test_agrees_with_python(machine: Machine, edit: str) -> None:
         ("@include /etc/pam.d/pam-totp-code # why", "@include common-auth"),
         ("auth include pam-totp", "auth include common-auth"),
         ("auth\tsubstack\tpam-totp-openvpn", "auth\tsubstack\tcommon-auth"),
+        ("@include pam-totp-password", "@include common-auth"),
         ("account include pam-totp", "account include common-account"),
     ],
 )
