@@ -82,13 +82,17 @@ class Oneself:
             return self.say(login.LOCKED_BY_ADMINISTRATOR)
         return ""
 
-    def prove(self, person: Terminal) -> None:
-        """Let the person prove who it is, as the service wants it.  Raises Refused."""
+    def must_be_open(self) -> None:
+        """Raise EnrollmentError where the person may change nothing, now or at all."""
         if not self.account.self_enrollment:
             raise EnrollmentError(self.account.why_not)
         locked = self.locked()
         if locked:
             raise EnrollmentError(locked)
+
+    def prove(self, person: Terminal) -> None:
+        """Let the person prove who it is, as the service wants it.  Raises Refused."""
+        self.must_be_open()
         either = self.account.proves == (("password",), ("invitation",))
         if either:
             self._until_right(person, "password", console.ASK_PASSWORD_OR_INVITATION)
@@ -98,8 +102,7 @@ class Oneself:
 
     def _until_right(self, person: Terminal, kind: str, question: str) -> None:
         for left in reversed(range(TRIES)):
-            said = self.say(question)
-            given = person.ask(said) if kind != "password" else person.ask_hidden(said)
+            given = _given(person, self.say(question), hidden=kind == "password")
             is_word = question == console.ASK_PASSWORD_OR_INVITATION
             is_word = is_word and invitation.normalise(given) is not None
             try:
@@ -221,9 +224,14 @@ def _own_name() -> str:
 
 def ask_again(person: Terminal, say: Speech) -> str:
     """Return a code of the app, asked for until something is typed."""
+    return _given(person, say(enrollment.ASK))
+
+
+def _given(person: Terminal, question: str, *, hidden: bool = False) -> str:
+    """Return what was typed; Enter alone is no answer, and is asked again."""
     while True:
-        typed = person.ask(say(enrollment.ASK))
-        if typed:
+        typed = person.ask_hidden(question) if hidden else person.ask(question)
+        if typed.strip():
             return typed
 
 

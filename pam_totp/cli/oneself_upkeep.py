@@ -84,6 +84,7 @@ def recovery_codes(
         _count(administrator, as_json=as_json)
         return
     with _enrolled(administrator) as oneself, terminal(_AT_A_TERMINAL) as person:
+        oneself.must_be_open()  # before anything is asked
         left = oneself.account.recovery_codes
         question = oneself.say(console.NEW_CODES, number=left)
         confirm(question, yes=yes, instead=administrator.again("--yes"))

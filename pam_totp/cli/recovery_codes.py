@@ -40,13 +40,13 @@ def recovery_codes(  # noqa: PLR0913 -- one parameter for each option
     Each is good for one login in the place of a code. They are shown when they are made, and
     never again.
     """
+    if sheet_file and not new:
+        raise click.UsageError("--sheet goes with --new: the codes that there are cannot be shown")
     if oneself.is_meant(administrator, user) or user is None:
         oneself_upkeep.recovery_codes(administrator, sheet_file, new=new, yes=yes, as_json=as_json)
         return
     if new and as_json and not yes:
         raise click.UsageError("--new --json asks nothing and goes with --yes")
-    if sheet_file and not new:
-        raise click.UsageError("--sheet goes with --new: the codes that there are cannot be shown")
     world = administrator.context()
     name = account(world, user)
     left = _left(world, name)

@@ -36,6 +36,6 @@ TOO_MANY: Final = P_(
 THE_LAST: Final = N_("{name} is your only authenticator. Replace it by a new one instead.")
 NOTHING_SHOWN: Final = N_("Nothing is being set up. Begin again.")
 OVERTAKEN: Final = N_(
-    "Your account was changed by somebody else meanwhile. Begin again.\n"
+    "Your account was changed by somebody else meanwhile. Begin again. "
     "If that was not you, tell your administrator now."
 )
